@@ -1,0 +1,1 @@
+"""What everything else stands on: money, rounding, dates, ids, errors. Standard library and msgspec only."""
