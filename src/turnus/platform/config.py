@@ -13,7 +13,7 @@ import secrets
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal, TypeVar
 from urllib.parse import SplitResult, urlsplit
@@ -21,7 +21,8 @@ from urllib.parse import SplitResult, urlsplit
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-IPNetwork = IPv4Network | IPv6Network
+from turnus.platform.addresses import IPNetwork
+
 LogFormat = Literal["json", "text"]
 Environment = Literal["production", "development"]
 
