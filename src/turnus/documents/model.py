@@ -38,7 +38,7 @@ class _Part(msgspec.Struct, frozen=True, omit_defaults=True):
     """Base of all parts: immutable, by keyword. Only emptiness is a default, so it may be left out of the JSON."""
 
 
-class Address(_Part, kw_only=True):
+class Address(_Part, frozen=True, kw_only=True):
     """A postal address; `street` carries the house number, `country` is ISO 3166-1 alpha-2."""
 
     street: str = ""
@@ -48,14 +48,14 @@ class Address(_Part, kw_only=True):
     country: str
 
 
-class ElectronicAddress(_Part, kw_only=True):
+class ElectronicAddress(_Part, frozen=True, kw_only=True):
     """Where an e-invoice is sent (BT-34, BT-49): scheme of the EAS list (`EM` mail, `0204` Leitweg-ID, `9930` VAT id)."""
 
     value: str
     scheme: str
 
 
-class BankAccount(_Part, kw_only=True):
+class BankAccount(_Part, frozen=True, kw_only=True):
     """An account money is to be sent to."""
 
     holder: str
@@ -64,7 +64,7 @@ class BankAccount(_Part, kw_only=True):
     bank_name: str = ""
 
 
-class Seller(_Part, kw_only=True):
+class Seller(_Part, frozen=True, kw_only=True):
     """Who issues the document, with what § 14 (4) UStG and § 35a GmbHG want on it."""
 
     name: str
@@ -85,7 +85,7 @@ class Seller(_Part, kw_only=True):
     electronic_address: ElectronicAddress | None = None
 
 
-class Buyer(_Part, kw_only=True):
+class Buyer(_Part, frozen=True, kw_only=True):
     """Who owes. `name` is the company or person (BT-44); `name_lines` are printed below it (person, department)."""
 
     name: str
@@ -104,7 +104,7 @@ class Buyer(_Part, kw_only=True):
     is_public: bool = False
 
 
-class Discount(_Part, kw_only=True):
+class Discount(_Part, frozen=True, kw_only=True):
     """A reduction of a position: `amount_minor` is positive for positive lines, negative for negative ones.
 
     `percent` is printed beside the name; `base_minor` is what it was taken from (the rest after earlier discounts).
@@ -116,7 +116,7 @@ class Discount(_Part, kw_only=True):
     base_minor: int | None = None
 
 
-class DocumentAllowance(_Part, kw_only=True):
+class DocumentAllowance(_Part, frozen=True, kw_only=True):
     """A reduction of the whole document in one tax bucket (EN 16931 BG-20); `amount_minor` is positive."""
 
     name: str
@@ -127,7 +127,7 @@ class DocumentAllowance(_Part, kw_only=True):
     base_minor: int | None = None
 
 
-class Position(_Part, kw_only=True):
+class Position(_Part, frozen=True, kw_only=True):
     """One line. `base_minor` = quantity × unit price as rated, `net_minor` = base − discounts.
 
     `unit_code` is UN/ECE Rec 20 (`C62` piece, `MON` month, `HUR` hour). `parent` is the number of the parent line.
@@ -159,7 +159,7 @@ class Position(_Part, kw_only=True):
     object_id: str = ""
 
 
-class TaxBucket(_Part, kw_only=True):
+class TaxBucket(_Part, frozen=True, kw_only=True):
     """Sum of all lines of one category and rate, and its tax (BG-23)."""
 
     category: TaxCategory
@@ -170,7 +170,7 @@ class TaxBucket(_Part, kw_only=True):
     exemption_code: str = ""
 
 
-class Totals(_Part, kw_only=True):
+class Totals(_Part, frozen=True, kw_only=True):
     """Sums of the document; gross = net + tax, payable = gross − paid + rounding (BT-106 to BT-115)."""
 
     net_minor: int
@@ -181,7 +181,7 @@ class Totals(_Part, kw_only=True):
     rounding_minor: int = 0
 
 
-class AccountingTax(_Part, kw_only=True):
+class AccountingTax(_Part, frozen=True, kw_only=True):
     """Tax in the seller's accounting currency when the document is in another one (BT-6, BT-111; § 16 (6) UStG).
 
     `rate` is units of the document's currency per unit of `currency` (the ECB's notation), on `rate_date`.
@@ -193,7 +193,7 @@ class AccountingTax(_Part, kw_only=True):
     rate_date: date | None = None
 
 
-class Skonto(_Part, kw_only=True):
+class Skonto(_Part, frozen=True, kw_only=True):
     """Cash discount: `percent` off when paid within `days` (by `until`). `base_minor` only if it is not the amount due."""
 
     days: int
@@ -203,7 +203,7 @@ class Skonto(_Part, kw_only=True):
     base_minor: int | None = None
 
 
-class Payment(_Part, kw_only=True):
+class Payment(_Part, frozen=True, kw_only=True):
     """How the document is to be settled (BG-16 to BG-19). `terms` is free text, printed and sent as BT-20."""
 
     means: PaymentMeans
@@ -218,14 +218,14 @@ class Payment(_Part, kw_only=True):
     card_last_digits: str = ""
 
 
-class Preceding(_Part, kw_only=True):
+class Preceding(_Part, frozen=True, kw_only=True):
     """The document this one refers to (BG-3)."""
 
     number: str
     issue_date: date | None = None
 
 
-class Delivery(_Part, kw_only=True):
+class Delivery(_Part, frozen=True, kw_only=True):
     """Where goods went (BG-13, BG-15); needed for intra-EU supplies (BR-IC-12)."""
 
     address: Address
@@ -233,7 +233,7 @@ class Delivery(_Part, kw_only=True):
     delivery_date: date | None = None
 
 
-class InvoiceDocument(_Part, kw_only=True):
+class InvoiceDocument(_Part, frozen=True, kw_only=True):
     """A billing document, complete. `number` is empty and `issue_date` None only while it is a draft preview.
 
     `issuer` is set on self-billed documents only: the letter comes from the tenant although the partner is the seller.

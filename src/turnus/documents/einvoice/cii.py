@@ -137,11 +137,11 @@ def _agreement(document: InvoiceDocument, profile: Profile) -> str:
 
 
 def _buyer_reference(document: InvoiceDocument, profile: Profile) -> str:
-    """BT-10. XRechnung wants one always (BR-DE-15): a private buyer's customer number will do, a public one's will not."""
+    """BT-10. XRechnung wants one always (BR-DE-15): for a private buyer a number he knows will do, for a public one not."""
     buyer = document.buyer
     reference = buyer.leitweg_id or buyer.buyer_reference
     if not reference and profile == Profile.XRECHNUNG and not buyer.is_public:
-        reference = buyer.customer_number
+        reference = buyer.customer_number or document.number
     return reference
 
 

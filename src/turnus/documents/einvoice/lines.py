@@ -108,9 +108,8 @@ def allowance(
 ) -> str:
     """A reduction. Percentage and base are told only when they yield the amount (PEPPOL-EN16931-R040 to R042)."""
     proof = ""
-    if percent is not None and base_minor is not None:
-        if round_half_away(Decimal(base_minor) * percent / 100) == amount_minor:
-            proof = leaf("ram:CalculationPercent", number(percent)) + leaf("ram:BasisAmount", amounts(base_minor))
+    if percent is not None and base_minor is not None and _share(base_minor, percent) == amount_minor:
+        proof = leaf("ram:CalculationPercent", number(percent)) + leaf("ram:BasisAmount", amounts(base_minor))
     return node(
         "ram:SpecifiedTradeAllowanceCharge",
         "<ram:ChargeIndicator><udt:Indicator>false</udt:Indicator></ram:ChargeIndicator>",
@@ -120,6 +119,10 @@ def allowance(
         leaf("ram:Reason", name),
         tax,
     )
+
+
+def _share(base_minor: int, percent: Decimal) -> int:
+    return int(round_half_away(Decimal(base_minor) * percent / 100))
 
 
 def rate_percent(category: TaxCategory, rate: Decimal | None) -> str:
@@ -132,5 +135,3 @@ def rate_percent(category: TaxCategory, rate: Decimal | None) -> str:
 def period(tag: str, start: date | None, end: date | None) -> str:
     """A period with inclusive first and last day."""
     return node(tag, day("ram:StartDateTime", start), day("ram:EndDateTime", end))
-
-

@@ -8,7 +8,7 @@ from typing import Any
 from turnus.documents.einvoice.profiles import Profile, format_on
 from turnus.documents.model import InvoiceDocument
 from turnus.documents.pdf.fonts import printable
-from turnus.documents.pdf.press import RenderingFailed, press
+from turnus.documents.pdf.press import RenderingFailed, thread_press
 from turnus.documents.pdf.style import Style
 from turnus.documents.pdf.view import view
 from turnus.documents.pdf.xmp import with_facturx
@@ -33,7 +33,7 @@ def render(
     """
     style = style or Style()
     form = format_on(profile, document.issue_date) if xml and document.issue_date else None
-    machine = press()
+    machine = thread_press()
     printed = _printable(view(document, style))
     printed["logo"] = machine.logo(style.logo)
     printed["attachment"] = {"name": form.file_name, "description": form.version} if form else None

@@ -12,7 +12,9 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-FACES = ("Regular", "It", "Semibold", "Bold")
+FACES = ("Regular", "Semibold", "Bold")
+"""What the template uses. The italics lack Greek and Cyrillic."""
+
 REPLACEMENT = "?"
 
 

@@ -53,16 +53,17 @@ class Press:
         )
 
     def pdf(self, view: dict[str, Any], xml: bytes, day: date | None) -> bytes:
-        """PDF/A-3b of a view; its time stamps are midnight of `day`.
+        """PDF/A-3b of a view; its time stamps are midnight of `day`. Without a day (a draft) it is plain PDF: nothing to keep.
 
         Raises:
             RenderingFailed: typst cannot make it.
         """
         stamp = datetime(day.year, day.month, day.day, tzinfo=UTC) if day else datetime(1970, 1, 1, tzinfo=UTC)
+        standards: list[Any] = ["a-3b"] if day else ["1.7"]
         inputs = {"data": msgspec.json.encode(view).decode(), "xml": xml.decode()}
         try:
             made = self._compiler.compile(
-                format="pdf", sys_inputs=inputs, pdf_standards=["a-3b"], timestamp=stamp, pdf_tags=True
+                format="pdf", sys_inputs=inputs, pdf_standards=standards, timestamp=stamp, pdf_tags=True
             )
         except typst.TypstError as error:
             raise RenderingFailed(error.message) from error
@@ -90,7 +91,7 @@ class Press:
 _local = threading.local()
 
 
-def press() -> Press:
+def thread_press() -> Press:
     """The press of this thread."""
     made: Press | None = getattr(_local, "press", None)
     if made is None:

@@ -29,7 +29,10 @@ def position_rows(document: InvoiceDocument, formats: Formats, style: Style) -> 
 def _row(position: Position, total: int, formats: Formats, style: Style) -> dict[str, Any]:
     counts = position.carries_amount
     period = formats.period(position.service_from, position.service_to)
-    subs = [{"text": _discount(entry, formats), "amount": formats.amount(-entry.amount_minor)} for entry in position.discounts]
+    subs = [
+        {"text": _discount(entry, formats), "amount": formats.amount(-entry.amount_minor)}
+        for entry in position.discounts
+    ]
     if style.show_trace:
         subs += [{"text": step, "amount": ""} for step in position.trace]
     return {

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from babel import Locale
+
 from turnus.documents.einvoice.cii import service_period
 from turnus.documents.model import Address, DocumentKind, InvoiceDocument, Seller, TaxBucket
 from turnus.documents.pdf.colour import readable
@@ -15,6 +17,8 @@ from turnus.documents.pdf.style import Style
 from turnus.documents.texts import labels
 
 View = dict[str, Any]
+
+_COLUMN_WORDS = ("position", "description", "quantity", "unit_price", "tax_rate", "net", "carried_forward")
 
 
 def view(document: InvoiceDocument, style: Style) -> View:
@@ -39,7 +43,7 @@ def view(document: InvoiceDocument, style: Style) -> View:
         "introduction": document.introduction,
         "closing": document.closing,
         "notes": _notes(document, words),
-        "labels": words,
+        "labels": {key: words[key] for key in _COLUMN_WORDS},
         "show_rate": len(document.taxes) > 1,
         "rows": position_rows(document, formats, style),
         "totals": _totals(document, formats, words),
@@ -73,8 +77,9 @@ def _date_parts(document: InvoiceDocument) -> list[int] | None:
 def _recipient(document: InvoiceDocument) -> list[str]:
     """Address lines for the window; the country is named, in capitals, when it is not the sender's."""
     sender = document.issuer or document.seller
-    if document.kind == DocumentKind.SELF_BILLED and document.issuer is not None:
-        name, lines, address = document.seller.name, (), document.seller.address
+    lines: tuple[str, ...] = ()
+    if _to_the_seller(document):
+        name, address = document.seller.name, document.seller.address
     else:
         name, lines, address = document.buyer.name, document.buyer.name_lines, document.buyer.address
     country = address.country if address.country != sender.address.country else ""
@@ -85,27 +90,31 @@ def _recipient(document: InvoiceDocument) -> list[str]:
     ]
 
 
+def _to_the_seller(document: InvoiceDocument) -> bool:
+    """True for self-billing: the buyer writes the letter, the seller receives it."""
+    return document.kind == DocumentKind.SELF_BILLED and document.issuer is not None
+
+
 def _town(address: Address) -> str:
     return f"{address.postcode} {address.city}".strip()
 
 
 def _country(code: str, document: InvoiceDocument) -> str:
-    """Destination country in capitals, in the sender's language family's stead in English or German as the document."""
+    """The country's name in the language of the document, in capitals as the post wants it; nothing for no code."""
     if not code:
         return ""
-    from babel import Locale
-
     return (Locale(document.language).territories.get(code) or code).upper()
 
 
 def _information(document: InvoiceDocument, formats: Formats, words: dict[str, str]) -> list[tuple[str, str]]:
-    buyer, seller = document.buyer, document.issuer or document.seller
+    buyer, sender, seller = document.buyer, document.issuer or document.seller, document.seller
+    to_seller = _to_the_seller(document)
     start, end = service_period(document)
     number_word = "number_TYPE_INVOICE" if document.kind == DocumentKind.INVOICE else "number_other"
     rows = [
         (words[number_word], document.number),
         (words["issue_date"], _day(document, formats)),
-        (words["customer_number"], buyer.customer_number),
+        (words["partner_number"], seller.seller_id) if to_seller else (words["customer_number"], buyer.customer_number),
         (words["preceding"], _preceding(document, formats, words)),
         (words["service_date" if start == end else "service_period"], formats.period(start, end)),
         (words["purchase_order_number"], document.purchase_order_number),
@@ -113,11 +122,12 @@ def _information(document: InvoiceDocument, formats: Formats, words: dict[str, s
         (words["buyer_reference"], buyer.buyer_reference),
         (words["cost_reference"], buyer.cost_reference),
         (words["subscription_number"], document.subscription_number),
-        (words["buyer_vat_id"], buyer.vat_id),
+        (words["buyer_vat_id"], seller.vat_id if to_seller else buyer.vat_id),
+        (words["buyer_tax_number"], seller.tax_number if to_seller else ""),
         *document.information,
-        (words["contact"], seller.contact_name),
-        (words["phone"], seller.phone if seller.contact_name else ""),
-        (words["email"], seller.email if seller.contact_name else ""),
+        (words["contact"], sender.contact_name),
+        (words["phone"], sender.phone if sender.contact_name else ""),
+        (words["email"], sender.email if sender.contact_name else ""),
     ]
     return [(label, value) for label, value in rows if value]
 
@@ -144,12 +154,7 @@ def _totals(document: InvoiceDocument, formats: Formats, words: dict[str, str]) 
             percent = f" {formats.percent(entry.percent)}" if entry.percent is not None else ""
             add(f"{entry.name}{percent}", -entry.amount_minor)
     add(words["net_total"], totals.net_minor)
-    if len(document.taxes) == 1 and document.taxes[0].category == "S":
-        bucket = document.taxes[0]
-        rate = formats.percent(bucket.rate) if bucket.rate is not None else ""
-        add(words["tax_line"].format(rate=rate, base=formats.amount(bucket.taxable_minor)), bucket.tax_minor)
-    else:
-        add(words["tax_total"], totals.tax_minor)
+    add(_tax_label(document.taxes, formats, words), totals.tax_minor)
     add(words["gross_total"], totals.gross_minor, "gross")
     if totals.paid_minor:
         add(words["paid"], -totals.paid_minor)
@@ -160,14 +165,25 @@ def _totals(document: InvoiceDocument, formats: Formats, words: dict[str, str]) 
     return rows
 
 
+def _tax_label(taxes: Sequence[TaxBucket], formats: Formats, words: dict[str, str]) -> str:
+    """`19 % USt. auf 100,00 €` or `USt. (Reverse Charge)` for a single bucket; several stand in the tax table."""
+    if len(taxes) != 1:
+        return words["tax_total"]
+    bucket = taxes[0]
+    if bucket.category != "S":
+        return words["untaxed_line"].format(category=words[f"category_{bucket.category}"])
+    rate = formats.percent(bucket.rate) if bucket.rate is not None else ""
+    return words["tax_line"].format(rate=rate, base=formats.amount(bucket.taxable_minor))
+
+
 def _tax_table(taxes: Sequence[TaxBucket], formats: Formats, words: dict[str, str]) -> list[list[str]]:
-    """Net, tax and gross per bucket (§ 14 (4) no. 7 and 8 UStG); a single taxed bucket stands in the totals already."""
-    if len(taxes) < 2 and all(bucket.category == "S" for bucket in taxes):
+    """Net, tax and gross per bucket (§ 14 (4) no. 7 and 8 UStG); a single one stands in the totals already."""
+    if len(taxes) < 2:
         return []
     head = [words["tax_category"], words["taxable"], words["tax"], words["gross"]]
     return [head] + [
         [
-            formats.percent(bucket.rate or bucket.rate * 0)
+            formats.percent(bucket.rate)
             if bucket.category == "S" and bucket.rate is not None
             else words[f"category_{bucket.category}"],
             formats.amount(bucket.taxable_minor),

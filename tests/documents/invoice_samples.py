@@ -85,6 +85,8 @@ _EXEMPTIONS: dict[TaxCategory, tuple[str, str]] = {
     "O": ("Nicht im Inland steuerbare Leistung, § 3a UStG", "VATEX-EU-O"),
 }
 
+_EXEMPTIONS_EN: dict[TaxCategory, tuple[str, str]] = {"AE": ("Reverse charge", "VATEX-EU-AE")}
+
 MONTH = (date(2026, 12, 1), date(2026, 12, 31))
 
 
@@ -137,14 +139,15 @@ def document(positions: Sequence[Position], *, paid: int = 0, **more: Any) -> In
             sums[key] = sums.get(key, 0) + entry.net_minor
     for reduction in more.get("allowances", ()):
         sums[reduction.tax_category, reduction.tax_rate] -= reduction.amount_minor
+    reasons = _EXEMPTIONS_EN if more.get("language") == "en" else _EXEMPTIONS
     taxes = tuple(
         TaxBucket(
             category=category,
             rate=rate,
             taxable_minor=taxable,
             tax_minor=int(round_half_away(taxable * (rate or Decimal(0)) / 100)),
-            exemption_reason=_EXEMPTIONS.get(category, ("", ""))[0],
-            exemption_code=_EXEMPTIONS.get(category, ("", ""))[1],
+            exemption_reason=reasons.get(category, ("", ""))[0],
+            exemption_code=reasons.get(category, ("", ""))[1],
         )
         for (category, rate), taxable in sums.items()
     )
@@ -474,6 +477,30 @@ def tiered() -> InvoiceDocument:
     return document([line], number="RE-0000000059")
 
 
+def self_billed() -> InvoiceDocument:
+    partner = Seller(
+        name="Vertriebskontor Nord e.K.",
+        address=Address(street="Hafenkante 2", postcode="18055", city="Rostock", country="DE"),
+        tax_number="079/123/45678",
+        vat_id="DE811569869",
+        contact_name="Britta Voss",
+        phone="+49 381 445566",
+        email="voss@vertriebskontor.example",
+        seller_id="P-0007",
+        bank_account=BankAccount(holder="Vertriebskontor Nord", iban="DE02300209000106531065", bic="CMCIDEDD"),
+    )
+    tenant = Buyer(name=SELLER.name, address=SELLER.address, vat_id=SELLER.vat_id, email=SELLER.email)
+    return document(
+        [position("1", "Provision November 2026", "1840.50", unit_name="pauschal", unit_code="LS",
+                  period=(date(2026, 11, 1), date(2026, 11, 30)))],
+        kind=DocumentKind.SELF_BILLED,
+        number="GU-0000000004",
+        seller=partner,
+        buyer=tenant,
+        issuer=SELLER,
+    )  # fmt: skip
+
+
 def sandbox() -> InvoiceDocument:
     return msgspec.structs.replace(one_position(), is_test=True, number="TEST-0000000001")
 
@@ -483,6 +510,6 @@ SAMPLES: dict[str, Callable[[], InvoiceDocument]] = {
     for maker in (
         one_position, two_rates, many_positions, english, credit_note, cancellation, cancellation_positive, correction,
         reverse_charge, small_business, outside_scope, intra_eu_supply, export, zero_total, sepa_debit, skonto,
-        allowances, public_buyer, foreign_currency, package_with_children, tiered, sandbox,
+        allowances, public_buyer, foreign_currency, package_with_children, tiered, self_billed, sandbox,
     )
 }  # fmt: skip
