@@ -71,7 +71,8 @@ def major_version(bin_dir: Path) -> int:
 
 def knows_lz4(bin_dir: Path, data_dir: Path) -> bool:
     """Whether the server was built with LZ4 compression of its log."""
-    arguments = ["-D", str(data_dir), "-C", "wal_compression", "-c", "wal_compression=lz4"]
+    # -C first: only then root may ask.
+    arguments = ["-C", "wal_compression", "-D", str(data_dir), "-c", "wal_compression=lz4"]
     return run(bin_dir, "postgres", arguments).returncode == 0
 
 
@@ -106,7 +107,14 @@ def run(
 
 
 def launch(
-    bin_dir: Path, arguments: list[str], *, identity: Identity | None, data_dir: Path, lock: Path, log: Path
+    bin_dir: Path,
+    arguments: list[str],
+    *,
+    identity: Identity | None,
+    data_dir: Path,
+    sockets: Path,
+    lock: Path,
+    log: Path,
 ) -> None:
     """Start the server as a process of its own that holds `lock` and writes to `log`.
 
@@ -118,7 +126,7 @@ def launch(
         "cwd": str(data_dir),
         "env": environment(),
         "identity": asdict(identity) if identity else None,
-        "detach": {"lock": str(lock), "log": str(log)},
+        "detach": {"lock": str(lock), "log": str(log), "note": {"sockets": str(sockets)}},
     }
     done = run_script(LAUNCH, json.dumps(order))
     if done.returncode != 0:

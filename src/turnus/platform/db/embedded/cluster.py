@@ -6,8 +6,11 @@ no watcher stops one.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import secrets
 import shutil
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,12 +23,11 @@ from .layout import PORT, Layout, clear_sockets, is_private, socket_folder
 from .watcher import (
     ORPHAN_SECONDS,
     POLL_SECONDS,
+    RunningServer,
     file_id,
     is_locked,
     kill_orphans,
-    locked_pid,
     open_lock,
-    socket_folder_of,
     works_in,
 )
 
@@ -81,6 +83,7 @@ class Cluster:
         self._surroundings = surroundings
         self._fast_unsafe = fast_unsafe
         self.bin_dir = find_bin_dir(pg_bin)
+        self._major = major_version(self.bin_dir)
         self._placement: Placement = choose_placement(layout, self.bin_dir, surroundings)
 
     @property
@@ -94,24 +97,25 @@ class Cluster:
         Raises:
             EmbeddedServerError: it cannot be made, or it is of another major version than the programs.
         """
-        major = major_version(self.bin_dir)
+        for abandoned in self.data_dir.parent.glob(f"{self.data_dir.name}.new-*"):
+            shutil.rmtree(abandoned, ignore_errors=True)
         if not self.data_dir.exists():
             self._create()
         try:
             made_by = (self.data_dir / "PG_VERSION").read_text().strip()
         except FileNotFoundError:
             raise EmbeddedServerError(f"{self.data_dir} is not a database folder: move it away") from None
-        if made_by != str(major):
+        if made_by != str(self._major):
             raise EmbeddedServerError(
                 f"{self.data_dir} was made by PostgreSQL {made_by}, but the programs in {self.bin_dir} are PostgreSQL "
-                f"{major}: write a backup with TURNUS_PG_BIN naming the bin folder of PostgreSQL {made_by} (`turnus "
-                f"backup`), move the folder away, and restore it with PostgreSQL {major} (`turnus restore`)"
+                f"{self._major}: write a backup with TURNUS_PG_BIN naming the bin folder of PostgreSQL {made_by} (`turnus "
+                f"backup`), move the folder away, and restore it with PostgreSQL {self._major} (`turnus restore`)"
             )
 
     def _create(self) -> None:
         # Made beside its place and renamed: a folder that is there is complete, whenever we are killed.
-        draft = self.data_dir.with_name(f"{self.data_dir.name}.new")
-        shutil.rmtree(draft, ignore_errors=True)
+        # Under a name of its own: an initdb whose starter was killed may still be writing into the last one.
+        draft = self.data_dir.with_name(f"{self.data_dir.name}.new-{secrets.token_hex(4)}")
         draft.mkdir(mode=0o700)
         if self._placement.owner != os.geteuid():
             os.chown(draft, self._placement.owner, self._placement.identity.gid if self._placement.identity else -1)
@@ -122,9 +126,9 @@ class Cluster:
         if done.returncode != 0:
             shutil.rmtree(draft, ignore_errors=True)
             raise EmbeddedServerError(f"cannot make {self.data_dir}: {last_lines(done.stderr.splitlines())}")
+        draft.rename(self.data_dir)
         if self.data_dir != self._layout.data_dir:
             self._layout.moved.write_text(f"{self.data_dir}\n")
-        draft.rename(self.data_dir)
 
     def ensure_running(self, on_wait: OnWait | None) -> Path:
         """Start the server, or join the one that runs; returns the folder of its socket.
@@ -132,14 +136,18 @@ class Cluster:
         Raises:
             EmbeddedServerError: it does not start, with its last words.
         """
-        folder = file_id(self.data_dir)
         waiting = Waiting("waiting for the last database server to end", on_wait)
         while is_locked(self._layout.running_lock):
-            pid, state = self._first_process()
-            if state in {"starting", "ready", "standby"} and works_in(pid, folder):
-                return self._join(on_wait)
-            if waiting.seconds > ORPHAN_SECONDS and not works_in(self._locked_pid(), folder):
-                kill_orphans(folder)
+            server, (pid, state) = self._running_server(), self._first_process()
+            if server is not None and server.lives():
+                if pid == server.pid and state in {"starting", "ready"}:
+                    return self._join(server, on_wait)
+                if state == "stopping" and waiting.seconds > ORPHAN_SECONDS:
+                    # Somebody sent a polite signal and it waits for its clients. We need it to end and start again.
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(server.pid, signal.SIGINT)
+            elif server is not None and waiting.seconds > ORPHAN_SECONDS:
+                kill_orphans(server.folder)
             waiting.step()
         return self._start(on_wait)
 
@@ -172,21 +180,21 @@ class Cluster:
             ],
             identity=self._placement.identity,
             data_dir=self.data_dir,
+            sockets=sockets,
             lock=self._layout.running_lock,
             log=self._layout.log,
         )
         self._wait_until_ready("starting the database server", log_begin, on_wait)
         return sockets
 
-    def _join(self, on_wait: OnWait | None) -> Path:
+    def _join(self, server: RunningServer, on_wait: OnWait | None) -> Path:
         self._wait_until_ready("waiting for the database server", self._log_size(), on_wait)
-        sockets = socket_folder_of(self.data_dir)
-        if sockets is None or not is_private(sockets, self._placement.owner):
+        if not is_private(server.sockets, self._placement.owner):
             raise EmbeddedServerError(
-                f"the server on {self.data_dir} runs, but its socket folder {sockets} is not one that only "
+                f"the server on {self.data_dir} runs, but its socket folder {server.sockets} is not one that only "
                 f"{user_name(self._placement.owner)} can enter: stop the processes that use it and start again"
             )
-        return sockets
+        return server.sockets
 
     def _wait_until_ready(self, what: str, log_begin: int, on_wait: OnWait | None) -> None:
         waiting = Waiting(what, on_wait)
@@ -219,10 +227,10 @@ class Cluster:
         pid = int(lines[0]) if lines and lines[0].strip().isdigit() else 0
         return pid, lines[7].strip() if len(lines) > 7 else ""
 
-    def _locked_pid(self) -> int:
+    def _running_server(self) -> RunningServer | None:
         descriptor = open_lock(self._layout.running_lock)
         try:
-            return locked_pid(descriptor)
+            return RunningServer.read(descriptor)
         finally:
             os.close(descriptor)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import pwd
+import secrets
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,8 +85,8 @@ def _place_new(layout: Layout, bin_dir: Path, surroundings: Surroundings) -> Pla
     if _can_run(bin_dir, identity, layout.home):
         return Placement(layout.data_dir, bin_dir, identity, identity.uid)
     programs = _reachable_programs(bin_dir, identity, surroundings)
-    place = hashlib.sha256(os.fsencode(os.path.realpath(layout.home))).hexdigest()[:12]
-    folder = _make_open(surroundings.state_folder / f"home-{place}")
+    # Not named after the home: a new home in an old place must not find old data.
+    folder = _make_open(surroundings.state_folder / f"home-{secrets.token_hex(6)}")
     return Placement(folder / layout.name, programs, identity, identity.uid)
 
 

@@ -1,9 +1,10 @@
 """Becomes a PostgreSQL program: a script of its own, run with one JSON argument, standard library only.
 
 The argument has `argv`, `cwd`, `env`, `identity` (null, or uid, gid and whether they are inside a user namespace) and,
-to detach, `detach` with the paths `lock` and `log`. Detached, the program runs in a session of its own, its output goes
-to the log, and it and all its children hold the lock, which has the process id as content: as long as any of them lives
-the lock is taken, whatever happened to the process id.
+to detach, `detach` with the paths `lock` and `log` and a `note`. Detached, the program runs in a session of its own,
+its output goes to the log, and it and all its children hold the lock: as long as any of them lives the lock is taken,
+whatever happened to the process id. The lock's content is the note with the process id (`pid`) and device and inode of
+the working folder (`folder`) added, as JSON.
 
 Exit status: `FAILED` with one line on stderr when the program could not be started; else 0 if detached, else the
 program's own.
@@ -137,7 +138,7 @@ def detach(order: dict[str, Any]) -> int:
     if os.fork() == 0:
         try:
             os.setsid()
-            _take_lock(order["detach"]["lock"])
+            _take_lock(order["detach"]["lock"], order["detach"]["note"], os.stat(order["cwd"]))
             null = os.open(os.devnull, os.O_RDWR)
             log = os.open(order["detach"]["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
             os.dup2(null, 0)
@@ -156,11 +157,11 @@ def detach(order: dict[str, Any]) -> int:
     return 0
 
 
-def _take_lock(path: str) -> None:
+def _take_lock(path: str, note: dict[str, Any], folder: os.stat_result) -> None:
     lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     os.ftruncate(lock, 0)
-    os.write(lock, f"{os.getpid()}\n".encode())
+    os.write(lock, json.dumps(note | {"pid": os.getpid(), "folder": [folder.st_dev, folder.st_ino]}).encode())
     os.set_inheritable(lock, True)
 
 

@@ -62,7 +62,7 @@ class Layout:
 
     @property
     def running_lock(self) -> Path:
-        """Exclusive: by all processes of the server, for their life. Its content is the id of the first one."""
+        """Exclusive: by all processes of the server, for their life. Its content is a `RunningServer`."""
         return self.home / f"{self.name}.running.lock"
 
 

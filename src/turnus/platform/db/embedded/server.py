@@ -134,12 +134,18 @@ def acquire(
         layout.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         return _acquire(layout, pg_bin, fast_unsafe, on_wait, surroundings or Surroundings())
     except PermissionError as error:
-        owner = user_name(layout.home.stat().st_uid) if layout.home.exists() else "somebody else"
         raise EmbeddedServerError(
-            f"no permission for {error.filename or layout.home} ({layout.home} belongs to {owner})"
+            f"no permission for {error.filename or layout.home}: {layout.home} {_whose(layout.home)}"
         ) from error
     except OSError as error:
         raise EmbeddedServerError(f"{error.filename or layout.home}: {error.strerror}") from error
+
+
+def _whose(folder: Path) -> str:
+    try:
+        return f"belongs to {user_name(folder.stat().st_uid)}"
+    except OSError:
+        return "lies in a folder that another user has closed"
 
 
 def _acquire(
@@ -155,7 +161,7 @@ def _acquire(
             cluster = Cluster(layout, pg_bin, surroundings, fast_unsafe=fast_unsafe)
             cluster.prepare()
             # Before the server: one without a watcher would never end if we were killed in between.
-            _ensure_watched(layout, cluster.data_dir)
+            _ensure_watched(layout)
             socket_dir = cluster.ensure_running(on_wait)
             cluster.bootstrap(socket_dir)
         except BaseException:
@@ -180,14 +186,13 @@ def _wait_for(path: Path, kind: int, what: str, on_wait: OnWait | None) -> int:
     return descriptor
 
 
-def _ensure_watched(layout: Layout, data_dir: Path) -> None:
+def _ensure_watched(layout: Layout) -> None:
     if is_locked(layout.watcher_lock):
         return
     paths = {
         "watcher": layout.watcher_lock,
         "users": layout.users_lock,
         "running": layout.running_lock,
-        "data": data_dir,
         "log": layout.log,
     }
     done = run_script(_WATCHER, json.dumps({name: str(path) for name, path in paths.items()}))

@@ -14,10 +14,11 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 POLL_SECONDS = 0.005
-ORPHAN_SECONDS = 5.0  # server processes notice the death of the first one by themselves, mostly at once
+ORPHAN_SECONDS = 2.0  # server processes notice the death of the first one by themselves, mostly at once
 
 FileId = tuple[int, int]
 
@@ -86,17 +87,31 @@ def processes_in(folder: FileId) -> Iterator[int]:
                 yield int(name)
 
 
-def locked_pid(descriptor: int) -> int:
-    """The process id a lock file of `launch.py` has as content; 0 if none."""
-    content = os.pread(descriptor, 32, 0).strip()
-    return int(content) if content.isdigit() else 0
+@dataclass(frozen=True, slots=True)
+class RunningServer:
+    """What `launch.py` wrote into the lock that a server holds: its first process, its data and its socket folder."""
+
+    pid: int
+    folder: FileId
+    sockets: Path
+
+    @classmethod
+    def read(cls, descriptor: int) -> RunningServer | None:
+        """The content of the lock file; None if no server was ever started with it."""
+        try:
+            note = json.loads(os.pread(descriptor, 4096, 0))
+        except ValueError:
+            return None
+        device, inode = note["folder"]
+        return cls(note["pid"], (device, inode), Path(note["sockets"]))
+
+    def lives(self) -> bool:
+        """Whether its first process does; others may outlive it."""
+        return works_in(self.pid, self.folder)
 
 
-def stop_server(running: int, folder: FileId) -> bool:
-    """Stop the server that holds the lock `running` and works in `folder`; whether it has ended.
-
-    Afterwards this process has the lock.
-    """
+def stop_server(running: int) -> bool:
+    """Stop the server that holds the lock `running`; whether it has ended. Afterwards this process has the lock."""
     begin = time.monotonic()
     sent: set[tuple[int, int]] = set()
     while not try_lock(running, fcntl.LOCK_EX):
@@ -104,14 +119,14 @@ def stop_server(running: int, folder: FileId) -> bool:
         order = next((order for order, until in _ESCALATION if age < until), None)
         if order is None:
             return False
-        pid = locked_pid(running)
-        if works_in(pid, folder):
-            if (pid, order) not in sent:
+        server = RunningServer.read(running)
+        if server is not None and server.lives():
+            if (server.pid, order) not in sent:
                 with contextlib.suppress(ProcessLookupError):  # it ended by itself just now
-                    os.kill(pid, order)
-                sent.add((pid, order))
-        elif age > ORPHAN_SECONDS:
-            kill_orphans(folder)
+                    os.kill(server.pid, order)
+                sent.add((server.pid, order))
+        elif server is not None and age > ORPHAN_SECONDS:
+            kill_orphans(server.folder)
         time.sleep(POLL_SECONDS)
     return True
 
@@ -122,15 +137,6 @@ def kill_orphans(folder: FileId) -> None:
         if pid != os.getpid():
             with contextlib.suppress(ProcessLookupError):  # it ended by itself just now
                 os.kill(pid, signal.SIGKILL)
-
-
-def socket_folder_of(data_dir: Path) -> Path | None:
-    """The socket folder a running server wrote into its pid file."""
-    try:
-        lines = (data_dir / "postmaster.pid").read_text().splitlines()
-    except OSError:
-        return None
-    return Path(lines[4]) if len(lines) > 4 and lines[4] else None
 
 
 def _leave_terminal() -> None:
@@ -154,17 +160,17 @@ def main() -> int:
         return 0
     users = open_lock(paths["users"])
     running = open_lock(paths["running"])
-    folder = file_id(paths["data"])
     _leave_terminal()
 
     fcntl.flock(users, fcntl.LOCK_EX)
-    sockets = socket_folder_of(paths["data"])
-    if not stop_server(running, folder):
-        with paths["log"].open("a") as log:
+    if not stop_server(running):
+        with contextlib.suppress(OSError), paths["log"].open("a") as log:
             log.write("turnus: the server did not end, not even when killed\n")
-    elif sockets is not None:
-        with contextlib.suppress(OSError):  # gone already, or not empty
-            sockets.rmdir()
+    else:
+        server = RunningServer.read(running)
+        if server is not None:
+            with contextlib.suppress(OSError):  # gone already, or not empty
+                server.sockets.rmdir()
     # The users' lock last: who gets it next must take neither the server nor this watcher for a living one.
     os.close(running)
     os.close(own)
