@@ -171,10 +171,11 @@ def test_a_transfer_in_another_currency_is_no_sepa_transfer() -> None:
 
 def test_skonto_lines_follow_the_free_text_and_each_ends_with_a_line_feed() -> None:
     xml = einvoice.xrechnung_xml(SAMPLES["skonto"]())
-    assert read(xml, "SpecifiedTradePaymentTerms/Description") == [
-        "Zahlbar innerhalb von 30 Tagen ohne Abzug.\n"
-        "#SKONTO#TAGE=7#PROZENT=3.00#\n"
-        "#SKONTO#TAGE=14#PROZENT=2.00#BASISBETRAG=2963.10#\n"
+    [terms] = read(xml, "SpecifiedTradePaymentTerms/Description")
+    assert terms.splitlines(keepends=True) == [
+        "Zahlbar innerhalb von 30 Tagen ohne Abzug.\n",
+        "#SKONTO#TAGE=7#PROZENT=3.00#\n",
+        "#SKONTO#TAGE=14#PROZENT=2.00#BASISBETRAG=2963.10#\n",
     ]
 
 

@@ -45,9 +45,9 @@ def covered() -> frozenset[int]:
 def printable(text: str) -> str:
     """`text` in characters the family has: composed, else decomposed to what is there, else a question mark."""
     known = covered()
-    if all(map(known.__contains__, map(ord, text))):
-        return text
     composed = unicodedata.normalize("NFC", text)
+    if all(map(known.__contains__, map(ord, composed))):
+        return composed
     return "".join(character if ord(character) in known else _nearest(character) for character in composed)
 
 

@@ -10,6 +10,7 @@ import hashlib
 import shutil
 import tempfile
 import threading
+import weakref
 from datetime import UTC, date, datetime
 from importlib.resources import files
 from pathlib import Path
@@ -33,8 +34,9 @@ class Press:
     """One compiler and its folder. Not for several threads at once."""
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="turnus-press-")
-        root = Path(self._folder.name)
+        root = Path(tempfile.mkdtemp(prefix="turnus-press-"))
+        # Goes with the press: when its thread ends, at the latest with the process.
+        weakref.finalize(self, shutil.rmtree, root, ignore_errors=True)
         for source in files(__package__).joinpath("template").iterdir():
             if source.name.endswith(".typ"):
                 (root / source.name).write_bytes(source.read_bytes())
