@@ -161,6 +161,8 @@ def test_absent_values_and_flags_stay_visible(stream: io.StringIO) -> None:
         ("key api_Zk3x9QmB7w was used", "Zk3x9QmB7w", f"key {REDACTED} was used"),
         ("sent Authorization: Basic dXNlcjpwYXNz", "dXNlcjpwYXNz", f"sent Authorization: {REDACTED}"),
         ("sent Cookie: a=1; session=geheim", "geheim", f"sent Cookie: {REDACTED}"),
+        ("Bearer token: geheim", "geheim", f"Bearer {REDACTED}: {REDACTED}"),
+        ("token=Bearer geheim, a=1", "geheim", f"token={REDACTED}, a=1"),
         ("got bearer abc.def-ghi here", "abc.def", f"got bearer {REDACTED} here"),
         (f"jwt {JWT}!", JWT[:30], f"jwt {REDACTED}!"),
         ("postgresql://u:hunter2@db:5432/x", "hunter2", f"postgresql://{REDACTED}@db:5432/x"),
