@@ -9,8 +9,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 IPAddress = IPv4Address | IPv6Address
 IPNetwork = IPv4Network | IPv6Network
 
-# IANA's special-purpose registries (RFC 6890 and successors), written out because what `ipaddress` calls private or global
-# changes with Python's patch versions.
+# IANA's special-purpose registries (RFC 6890 and successors), written out because what `ipaddress` calls private or
+# global changes with Python's patch versions.
 _REFUSED_V4 = tuple(
     IPv4Network(network)
     for network in (
@@ -48,7 +48,7 @@ _ISATAP_MARKS = (0x0000_5EFE, 0x0200_5EFE)
 
 
 def embedded_address(address: IPAddress) -> IPv4Address | None:
-    """The IPv4 address a packet to this IPv6 address ends at: mapped, NAT64 (RFC 6052), 6to4 (RFC 3056), ISATAP (RFC 5214)."""
+    """The IPv4 address behind an IPv6 one: mapped, NAT64 (RFC 6052), 6to4 (RFC 3056), ISATAP (RFC 5214)."""
     if isinstance(address, IPv4Address):
         return None
     number = int(address)
@@ -60,7 +60,7 @@ def embedded_address(address: IPAddress) -> IPv4Address | None:
 
 
 def is_public(address: IPAddress) -> bool:
-    """Whether the address belongs to a host on the public internet and not to a network of ours or a special purpose."""
+    """Whether the address belongs to a host on the public internet, not to a network of ours or a special use."""
     if isinstance(address, IPv4Address):
         return not any(address in network for network in _REFUSED_V4)
     embedded = embedded_address(address)
@@ -82,7 +82,7 @@ def is_allowed(address: IPAddress, allow: Iterable[IPNetwork]) -> bool:
 
 
 def literal_address(host: str) -> IPAddress | None:
-    """The address a host is when it is not a name, in every spelling that resolvers take for one (`127.1`, `0x7f000001`)."""
+    """The address a host is unless it is a name, in every spelling that resolvers take for one (`127.1`, `0x7f000001`)."""
     try:
         return ip_address(host)
     except ValueError:

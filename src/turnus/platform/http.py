@@ -1,8 +1,8 @@
 """Calls to addresses that others choose (webhooks, providers) without letting them reach our own network.
 
-The guard sits where a connection is made: the name is resolved once, its addresses are judged, and the socket is opened to
-a judged address. Name, `Host` header and TLS verification stay those of the address as it was written, and a connection
-that is used again goes where it went before, so that a second, different answer of the name server changes nothing.
+The guard sits where a connection is made: the name is resolved once, its addresses are judged, and the socket is opened
+to a judged address. Name, `Host` header and TLS verification stay those of the address as it was written, and a
+connection that is used again goes where it went before, so that a second answer of the name server changes nothing.
 """
 
 from __future__ import annotations
@@ -188,8 +188,8 @@ class PinningBackend(httpcore2.AsyncNetworkBackend):
 class GuardedTransport(httpx2.AsyncBaseTransport):
     """Transport for an `httpx2.AsyncClient` of a provider; `OutboundClient` uses it too.
 
-    Plain http goes to addresses in `allow` only, with `http_allowed` (sandbox) to public ones as well. Raises OutboundRefused
-    and, for names without address, OutboundFailed besides httpx2's own exceptions. Knows no proxies.
+    Plain http goes to addresses in `allow` only, with `http_allowed` (sandbox) to public ones as well. Raises
+    OutboundRefused and, for names without address, OutboundFailed besides httpx2's own exceptions. Knows no proxies.
     """
 
     def __init__(
@@ -313,7 +313,7 @@ class OutboundClient:
         resolve: Resolver | None = None,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
-        """`allow`: private networks that may be reached, also by plain http. The others exist for closed networks and tests."""
+        """`allow`: private networks that may be reached, also by plain http. The rest is for closed networks and tests."""
         self._allow = tuple(allow)
         context = ssl_context or httpx2.create_ssl_context()
         self._strict = GuardedTransport(self._allow, resolve=resolve, ssl_context=context)

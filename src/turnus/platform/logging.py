@@ -1,7 +1,7 @@
 """Log lines of our code and of libraries, in one form and without secrets.
 
-JSON has one object per line: timestamp (UTC), level, event, what the context bound (request_id, tenant_id) and the fields of
-the call. Lines go to standard error, since standard output belongs to the commands' results.
+JSON has one object per line: timestamp (UTC), level, event, what the context bound (request_id, tenant_id) and the
+fields of the call. Lines go to standard error, since standard output belongs to the commands' results.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ _KEY_PARTS = (
 )
 _SENSITIVE_KEY = re.compile(_KEY, re.IGNORECASE)
 _QUOTED = r"""[bru]?"(?:[^"\\]|\\.)*"|[bru]?'(?:[^'\\]|\\.)*'"""
-# What must occur in the folded text for the pattern to have a chance, the pattern, and what stays. Looking for words first
-# makes a line four times as cheap (45 µs instead of 190). Repetitions in the patterns are bounded or cannot overlap: a
-# hostile text must not make matching slow.
+# What must occur in the folded text for the pattern to have a chance, the pattern, and what stays. Looking for words
+# first makes a line four times as cheap (45 µs instead of 190). Repetitions in the patterns are bounded or cannot
+# overlap: a hostile text must not make matching slow.
 _IN_TEXT: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
     # Header lines, whose value goes on to the end of the line.
     (
@@ -142,7 +142,7 @@ def bound(**fields: Any) -> AbstractContextManager[None]:
 
 
 def redact(_logger: WrappedLogger, _method: str, event_dict: EventDict) -> EventDict:
-    """Processor that removes secrets: values of keys that name one, and what looks like one in any text, at any depth."""
+    """Processor that removes secrets: values of keys that name one, and what looks like one in text, at any depth."""
     # Added by uvicorn: the same message with terminal colours.
     event_dict.pop("color_message", None)
     return cast("EventDict", _clean(event_dict, 0))
@@ -259,7 +259,7 @@ def _text_value(value: Any) -> str:
 
 
 class _Handler(logging.StreamHandler[TextIO]):
-    """Writes lines; one that cannot be formatted is named, never printed raw with its arguments as the standard one does."""
+    """Writes lines; one that cannot be formatted is named, never printed raw as the standard one does."""
 
     def handleError(self, record: logging.LogRecord) -> None:
         kind = sys.exc_info()[0]

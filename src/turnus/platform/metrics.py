@@ -1,7 +1,7 @@
 """Metrics for Prometheus that add up over all processes of one installation on a host.
 
-Every process writes its values into small memory-mapped files in a folder below the home, and any of them can render the
-sum. Labels are bounded (method, route template, status, task …) and never name a tenant.
+Every process writes its values into small memory-mapped files in a folder below the home, and any of them can render
+the sum. Labels are bounded (method, route template, status, task …) and never name a tenant.
 """
 
 from __future__ import annotations
@@ -74,10 +74,10 @@ class Instruments:
 class _Slot:
     """A number that no other living process of the installation has: its holder locks the file of that number.
 
-    Numbers name the files of values. Process ids would not do: they differ between containers that share the home, and are
-    used again, so that a new process would inherit a dead one's gauges. The operating system drops the lock however a
-    process ends. The next process takes the lowest free number and goes on counting in its files, which bounds the number
-    of files by that of processes alive at once and keeps counters from falling.
+    Numbers name the files of values. Process ids would not do: they differ between containers that share the home, and
+    are used again, so that a new process would inherit a dead one's gauges. The operating system drops the lock however
+    a process ends. The next process takes the lowest free number and goes on counting in its files, which bounds the
+    number of files by that of processes alive at once and keeps counters from falling.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -136,7 +136,7 @@ _instruments: Instruments | None = None
 
 
 def start(folder: Path) -> None:
-    """Share values through `folder` from now on; every process of an installation calls this once, early, with the same.
+    """Share values through `folder` from now on; every process of an installation calls this once, early.
 
     The first process of an installation empties the folder. What was counted in this process before is forgotten.
     Raises OSError when the folder cannot be made or written.
@@ -145,10 +145,10 @@ def start(folder: Path) -> None:
     stop()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     _slot = _Slot(folder)
-    # prometheus_client decides between private and shared values when it is *imported*, by the environment variable, which
-    # cannot be set by then: the folder follows from the configuration, and any library may have imported it before. The
-    # choice is a module attribute read whenever a value is made, so it is made here, before the instruments are. The
-    # variable itself is still needed, as shared values look there for the folder.
+    # prometheus_client decides between private and shared values when it is *imported*, by the environment variable,
+    # which cannot be set by then: the folder follows from the configuration, and any library may have imported it
+    # before. The choice is a module attribute read whenever a value is made, so it is made here, before the instruments
+    # are. The variable itself is still needed, as shared values look there for the folder.
     os.environ[_FOLDER_VARIABLE] = str(folder)
     values.ValueClass = values.MultiProcessValue(_slot.number)  # type: ignore[no-untyped-call]
     _instruments = Instruments()
@@ -224,7 +224,7 @@ def job_finished(task: str, outcome: Outcome, seconds: float) -> None:
 
 
 def set_outbox_lag(seconds: float) -> None:
-    """Say how old the oldest fact not yet dispatched is (0 when there is none); of several dispatchers the last counts."""
+    """Say how old the oldest fact not yet dispatched is (0 when there is none); of several calls the last counts."""
     instruments().outbox_lag.set(seconds)
 
 

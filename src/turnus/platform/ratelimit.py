@@ -1,8 +1,8 @@
 """Rate limits: a token bucket for each credential or address, in process memory, shared between processes by deltas.
 
 A bucket holds at most `burst` tokens and gains `limit` per minute, so no window of w seconds sees more than
-`burst + limit · w / 60` permitted requests. Processes tell each other once a second what they spent; until then each knows
-only its own, so n processes may together let pass up to one second's consumption more, which the buckets then owe.
+`burst + limit · w / 60` permitted requests. Processes tell each other once a second what they spent; until then each
+knows only its own, so n processes may together let pass one second's consumption more, which the buckets then owe.
 
 All times are seconds of one clock (any zero point) and are passed in.
 """

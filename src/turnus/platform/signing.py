@@ -4,8 +4,8 @@ Three forms travel together; a receiver checks whichever it knows:
 
 - `X-Webhook-Signature`: HMAC-SHA256 of the raw body, hexadecimal.
 - `X-Webhook-Signature-V2: t=<unix>,v1=<hex>`: HMAC-SHA256 of `<unix>.<body>`, which also stops replays.
-- `webhook-id`, `webhook-timestamp`, `webhook-signature`: the Standard Webhooks scheme, `v1,<base64>` of HMAC-SHA256 over
-  `<id>.<timestamp>.<body>`.
+- `webhook-id`, `webhook-timestamp`, `webhook-signature`: the Standard Webhooks scheme, `v1,<base64>` of HMAC-SHA256
+  over `<id>.<timestamp>.<body>`.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ def webhook_headers(
         timestamp: seconds since 1970 of this attempt, by the real clock even in a sandbox.
 
     With two secrets, V2 has two `v1=` and Standard Webhooks two signatures separated by a space, both current first.
-    `X-Webhook-Signature` must stay a single value, since receivers compare the whole header: it is made with the current
-    secret, and `X-Webhook-Signature-Previous` with the old one. Raises ValueError without a secret.
+    `X-Webhook-Signature` must stay a single value, since receivers compare the whole header: it is made with the
+    current secret, and `X-Webhook-Signature-Previous` with the old one. Raises ValueError without a secret.
     """
     if not secrets:
         raise ValueError("a webhook cannot be signed without a secret")
