@@ -82,7 +82,7 @@ def is_allowed(address: IPAddress, allow: Iterable[IPNetwork]) -> bool:
 
 
 def literal_address(host: str) -> IPAddress | None:
-    """The address a host is unless it is a name, in every spelling that resolvers take for one (`127.1`, `0x7f000001`)."""
+    """The address a host is unless it is a name, in every spelling resolvers know (`127.1`, `0x7f000001`)."""
     try:
         return ip_address(host)
     except ValueError:

@@ -313,7 +313,7 @@ class OutboundClient:
         resolve: Resolver | None = None,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
-        """`allow`: private networks that may be reached, also by plain http. The rest is for closed networks and tests."""
+        """`allow`: private networks that may be reached, by http too. The rest is for tests and closed networks."""
         self._allow = tuple(allow)
         context = ssl_context or httpx2.create_ssl_context()
         self._strict = GuardedTransport(self._allow, resolve=resolve, ssl_context=context)
