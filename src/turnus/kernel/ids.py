@@ -25,12 +25,11 @@ def new_ids(count: int) -> list[UUID]:
         noise = int.from_bytes(os.urandom(2)) << 4
         _last = first + noise + count
     # 48 bits of milliseconds and a 32-bit counter that starts at random; 42 more random bits.
-    random = int.from_bytes(os.urandom(6 * count))
+    random = os.urandom(6 * count)
     made = []
     for i in range(count):
         stamp = first + noise + 1 + i
-        tail = random & (1 << 42) - 1
-        random >>= 48
+        tail = int.from_bytes(random[6 * i : 6 * i + 6]) & (1 << 42) - 1
         counter = stamp & 0xFFFF_FFFF
         value = (stamp >> 32) << 80 | _VERSION | (counter >> 20) << 64 | _VARIANT | (counter & 0xF_FFFF) << 42 | tail
         made.append(UUID(int=value))

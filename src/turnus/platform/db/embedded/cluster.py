@@ -36,8 +36,10 @@ OnWait = Callable[[str], None]
 ROLE = "turnus"
 DATABASE = "turnus"
 SUPERUSER = "postgres"
+PSQL_NOT_CONNECTED = 2
 LOG_BYTES = 10 * 1024 * 1024
 PATIENCE_SECONDS = 0.5  # shorter waits are not worth a message
+ANSWER_SECONDS = 15.0  # from ready to answering
 LIMIT_SECONDS = 900.0  # recovery after a crash reads at most max_wal_size, even on a slow disk
 
 _BOOTSTRAP = f"""
@@ -130,12 +132,24 @@ class Cluster:
         if self.data_dir != self._layout.data_dir:
             self._layout.moved.write_text(f"{self.data_dir}\n")
 
-    def ensure_running(self, on_wait: OnWait | None) -> Path:
-        """Start the server, or join the one that runs; returns the folder of its socket.
+    def open(self, on_wait: OnWait | None) -> Path:
+        """Start the server or join the one that runs, until it answers; returns the folder of its socket.
 
         Raises:
-            EmbeddedServerError: it does not start, with its last words.
+            EmbeddedServerError: it does not start or not answer, with its last words.
         """
+        waiting = Waiting("waiting for the database server to answer", on_wait)
+        while True:
+            sockets = self._ensure_running(on_wait)
+            refusal = self._bootstrap(sockets)
+            if refusal is None:
+                return sockets
+            # One that was just being killed or stopped looks alive a moment longer; one that recovers refuses for a while.
+            if waiting.seconds > ANSWER_SECONDS:
+                raise EmbeddedServerError(f"the database server does not answer: {refusal} (see {self._layout.log})")
+            waiting.step()
+
+    def _ensure_running(self, on_wait: OnWait | None) -> Path:
         waiting = Waiting("waiting for the last database server to end", on_wait)
         while is_locked(self._layout.running_lock):
             server, (pid, state) = self._running_server(), self._first_process()
@@ -204,19 +218,21 @@ class Cluster:
                 raise EmbeddedServerError(f"the database server did not start: {reason} (see {self._layout.log})")
             waiting.step()
 
-    def bootstrap(self, sockets: Path) -> None:
-        """Make role and database of the application if they are missing; proves that the server answers.
+    def _bootstrap(self, sockets: Path) -> str | None:
+        """Make role and database of the application if they are missing; why not, if the server cannot be reached.
 
         Raises:
-            EmbeddedServerError: it does not.
+            EmbeddedServerError: they cannot be made.
         """
         arguments = ["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"]
-        done = run(
-            self.bin_dir, "psql", arguments, stdin=_BOOTSTRAP, variables=connection(sockets, SUPERUSER, "postgres")
-        )
-        if done.returncode != 0:
-            reason = last_lines(done.stderr.splitlines())
-            raise EmbeddedServerError(f"the database server does not answer: {reason} (see {self._layout.log})")
+        connected = connection(sockets, SUPERUSER, "postgres")
+        done = run(self.bin_dir, "psql", arguments, stdin=_BOOTSTRAP, variables=connected)
+        if done.returncode == 0:
+            return None
+        reason = last_lines(done.stderr.splitlines())
+        if done.returncode == PSQL_NOT_CONNECTED:
+            return reason
+        raise EmbeddedServerError(f"cannot make role and database {DATABASE}: {reason}")
 
     def _first_process(self) -> tuple[int, str]:
         """Process id and state of the server according to its own file; 0 and empty without one."""

@@ -162,8 +162,7 @@ def _acquire(
             cluster.prepare()
             # Before the server: one without a watcher would never end if we were killed in between.
             _ensure_watched(layout)
-            socket_dir = cluster.ensure_running(on_wait)
-            cluster.bootstrap(socket_dir)
+            socket_dir = cluster.open(on_wait)
         except BaseException:
             os.close(users_lock)
             raise

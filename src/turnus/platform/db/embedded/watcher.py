@@ -169,7 +169,9 @@ def main() -> int:
     else:
         server = RunningServer.read(running)
         if server is not None:
-            with contextlib.suppress(OSError):  # gone already, or not empty
+            with contextlib.suppress(OSError):  # gone already
+                for left in server.sockets.glob(".s.PGSQL.*"):
+                    left.unlink()
                 server.sockets.rmdir()
     # The users' lock last: who gets it next must take neither the server nor this watcher for a living one.
     os.close(running)

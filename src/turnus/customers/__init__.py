@@ -1,0 +1,1 @@
+"""Customers: who is billed, with addresses, e-mail addresses and groups."""

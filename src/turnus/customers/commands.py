@@ -1,0 +1,171 @@
+"""Request bodies of the customers area."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from turnus.platform.commands import (
+    Command,
+    Country,
+    Currency,
+    Email,
+    Flag,
+    Id,
+    Language,
+    Name,
+    OptionalName,
+    Text,
+    TimeZone,
+    refuse,
+)
+
+AddressType = Literal["TYPE_DEFAULT", "TYPE_INVOICE"]
+Gender = Literal["male", "female", "diverse"]
+Salutation = Literal["Firma", "Herr", "Frau"]
+
+
+def _none_to_empty(value: Any) -> Any:
+    return "" if value is None else value
+
+
+PostalPart = Annotated[Text, Field(max_length=255), BeforeValidator(_none_to_empty)]
+"""A part of a postal address: at most 255 characters, may be empty."""
+
+
+def _metadata(value: dict[str, Any]) -> dict[str, Any]:
+    if len(value) > 50:
+        raise refuse("too_long", maximum=50)
+    for key, inner in value.items():
+        if not 0 < len(key) <= 40 or not all(c.isalnum() and c.isascii() or c in "_.-" for c in key):
+            raise refuse("invalid_format", form="[A-Za-z0-9_.-]{1,40}")
+        if not isinstance(inner, str) or len(inner) > 500 or "\x00" in inner:
+            raise refuse("too_long", maximum=500)
+    return value
+
+
+Metadata = Annotated[dict[str, Any], AfterValidator(_metadata)]
+"""The caller's own data: at most 50 keys `[A-Za-z0-9_.-]{1,40}`, values at most 500 characters."""
+
+
+class AddressFields(Command):
+    """A postal address. Country and VAT id default to the customer's."""
+
+    READ_ONLY: ClassVar[frozenset[str]] = Command.READ_ONLY | {"default", "status", "formatted"}
+
+    type: AddressType = "TYPE_DEFAULT"
+    company_name: OptionalName = None
+    salutation: Salutation | None = None
+    first_name: OptionalName = None
+    last_name: OptionalName = None
+    street: PostalPart = ""
+    house_number: PostalPart = ""
+    addition: OptionalName = None
+    zip: PostalPart = ""
+    city: PostalPart = ""
+    state: OptionalName = None
+    country_code: Country | None = None
+    vat_id: OptionalName = None
+    cost_centre: OptionalName = None
+
+
+class MasterData(Command):
+    """What customers have in common on creation and change."""
+
+    first_name: OptionalName = None
+    last_name: OptionalName = None
+    company_name: OptionalName = None
+    gender: Gender | None = None
+    phone: OptionalName = None
+    vat_id: OptionalName = None
+    tax_exempt: Literal["auto", "exempt"] = "auto"
+    business_proof: OptionalName = None
+    datev_id: OptionalName = None
+    commercial_register_name: OptionalName = None
+    commercial_register_number: OptionalName = None
+    customer_number: OptionalName = None
+    currency_code: Currency | None = None
+    customer_group: Id | None = None
+    contact_person: Id | None = None
+    custom_fields: dict[str, Any] = {}
+    metadata: Metadata = {}
+    external_id: OptionalName = None
+    buyer_reference: OptionalName = None
+    leitweg_id: OptionalName = None
+    peppol_id: OptionalName = None
+    gln: OptionalName = None
+
+
+class CreateCustomer(MasterData):
+    """A new customer. Only the e-mail address, which becomes the login, is required."""
+
+    email: Email
+    country_code: Country = "DE"
+    time_zone: TimeZone | None = None
+    language: Language | None = None
+    invoice_email: Annotated[Email | None, BeforeValidator(lambda value: value or None)] = None
+    street: PostalPart = ""
+    house_number: PostalPart = ""
+    zip: PostalPart = ""
+    city: PostalPart = ""
+    addition: OptionalName = None
+    invoice_address: AddressFields | None = None
+    partner: Id | None = None
+    parent_customer_id: Id | None = None
+    is_partner: Flag = False
+
+
+class ReplaceCustomer(MasterData):
+    """New master data; what is left out becomes empty, except number, debtor number and currency."""
+
+    READ_ONLY: ClassVar[frozenset[str]] = Command.READ_ONLY | frozenset(
+        "isVatIdValid status totalTurnOverRank archivedAt businessCustomer isPartner partner parent emailAddresses"
+        " addresses defaultAddress defaultInvoiceAddress defaultEmailAddress defaultInvoiceEmailAddress"
+        " defaultPaymentMethod name".split()
+    )
+
+    country_code: Country
+    time_zone: TimeZone
+    language: Language
+
+    @model_validator(mode="before")
+    @classmethod
+    def _embedded_ids(cls, value: Any) -> Any:
+        """A sent-back representation embeds objects where the body takes their ids."""
+        if not isinstance(value, dict):
+            return value
+        embedded = {
+            key: value[key]["id"]
+            for key in ("customerGroup", "contactPerson")
+            if isinstance(value.get(key), dict) and "id" in value[key]
+        }
+        return {**value, **embedded}
+
+
+class PatchCustomer(ReplaceCustomer):
+    """Changes of master data (RFC 7396): only what is sent changes, null empties."""
+
+    country_code: Country = "DE"
+    time_zone: TimeZone = "Europe/Berlin"
+    language: Language = "de"
+
+
+class EmailFields(Command):
+    """An e-mail address of a customer."""
+
+    READ_ONLY: ClassVar[frozenset[str]] = Command.READ_ONLY | {"default", "status", "verifiedAt"}
+
+    email: Email
+    receiver_name: OptionalName = None
+    is_invoice_email: Flag = False
+    is_dunning_email: Flag = False
+    is_default: Flag = False
+    type: Literal["TYPE_COMPANY", "TYPE_INVOICE"] | None = None
+
+
+class GroupFields(Command):
+    """A customer group."""
+
+    name: Name
+    description: Annotated[Text, Field(max_length=10_000)] | None = None

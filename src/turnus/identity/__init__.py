@@ -1,0 +1,1 @@
+"""Tenants, API tokens, roles and permissions."""

@@ -1,0 +1,1 @@
+"""What every area needs and no area owns: database, tenancy, HTTP edge, lists, events, jobs."""

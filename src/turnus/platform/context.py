@@ -1,0 +1,150 @@
+"""Who acts where, when and in which transaction: the first argument of every use case and view."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Literal, TypeVar
+from uuid import UUID
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from turnus.kernel.errors import Problem
+from turnus.kernel.ids import new_id
+from turnus.kernel.time import local_date
+from turnus.platform.clock import Clock
+from turnus.platform.db.pool import Connection
+from turnus.platform.db.schema import TenantRow
+from turnus.platform.events.facts import EventType, Fact
+from turnus.platform.tenancy.enter import TenantInfo
+
+ALL_PERMISSIONS = "*"
+Row = TypeVar("Row", bound=TenantRow)
+
+
+class Forbidden(Problem):
+    """The permission for this operation is missing."""
+
+    code, status = "forbidden", 403
+
+
+class Actor(msgspec.Struct, frozen=True):
+    """Who acts. `id` is None for the system itself."""
+
+    kind: Literal["user", "token", "customer", "system"]
+    id: UUID | None
+    name: str
+
+
+SYSTEM = Actor("system", None, "Turnus")
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One property of an audit entry, before and after."""
+
+    property: str
+    old: Any
+    new: Any
+
+
+class AuditEntry(msgspec.Struct, frozen=True):
+    """What was done to one object (or, by a batch, to a whole chunk)."""
+
+    resource_type: str
+    resource_id: UUID
+    action: str
+    changes: list[Change]
+
+
+@dataclass(slots=True)
+class Unit:
+    """The open transaction: its connection, the session of a command, and what is written at its end."""
+
+    connection: Connection
+    session: AsyncSession | None
+    facts: dict[str, Fact] = field(default_factory=dict)
+    audit: list[AuditEntry] = field(default_factory=list)
+    lock_level: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Tenant, actor, permissions, language, clocks and transaction of one piece of work."""
+
+    tenant: TenantInfo
+    actor: Actor
+    permissions: frozenset[str]
+    locale: str
+    request_id: str
+    clock: Clock
+    unit: Unit
+    ip: str | None = None
+
+    @property
+    def tenant_id(self) -> UUID:
+        """Id of the tenant."""
+        return self.tenant.id
+
+    @property
+    def session(self) -> AsyncSession:
+        """The session of a command; reading work has none."""
+        assert self.unit.session is not None, "this work only reads"
+        return self.unit.session
+
+    @property
+    def connection(self) -> Connection:
+        """The psycopg connection of the transaction."""
+        return self.unit.connection
+
+    def now(self) -> datetime:
+        """Business time: the test clock of a sandbox when it was set, else real time."""
+        return self.tenant.clock_at or self.clock.wall()
+
+    def wall(self) -> datetime:
+        """Real time, for tokens, leases, retries and signatures."""
+        return self.clock.wall()
+
+    def today(self, zone_name: str | None = None) -> date:
+        """The calendar day of business time in a zone (default: the tenant's)."""
+        return local_date(self.now(), zone_name or self.setting("localization.timeZone", "Europe/Berlin"))
+
+    def setting(self, key: str, default: Any) -> Any:
+        """A tenant setting as stored; areas use `settings.values`, which knows the defaults."""
+        return self.tenant.settings.get(key, default)
+
+    def may(self, *permissions: str) -> bool:
+        """Whether any of the permissions is held."""
+        return ALL_PERMISSIONS in self.permissions or any(p in self.permissions for p in permissions)
+
+    def require(self, *permissions: str) -> None:
+        """Raise Forbidden unless any of the permissions is held."""
+        if not self.may(*permissions):
+            raise Forbidden(requiredPermissions=list(permissions))
+
+    def add(self, row: Row) -> Row:
+        """Add a new row of this tenant to the session; its id is made when it has none."""
+        row.tenant_id = self.tenant.id
+        if row.id is None:
+            row.id = new_id()
+        self.session.add(row)
+        return row
+
+    async def flush(self) -> None:
+        """Write pending rows, so that a compiled read or a bulk statement sees them."""
+        session = self.unit.session
+        if session is not None and (session.new or session.dirty or session.deleted):
+            await session.flush()
+
+    def emit(self, event: EventType, ids: Sequence[UUID], extra: dict[UUID, dict[str, Any]] | None = None) -> None:
+        """Record that something happened to `ids`; told once per object and event at the end of the transaction."""
+        fact = self.unit.facts.setdefault(event.name, Fact(event, self.now(), {}))
+        for id in ids:
+            details = (extra or {}).get(id, {})
+            # Told before in this transaction: the first `previous` values are the ones before it.
+            fact.subjects[id] = {**details, **fact.subjects.get(id, {})}
+
+    def log(self, resource_type: str, resource_id: UUID, action: str, changes: Iterable[Change] = ()) -> None:
+        """Add an entry to the activity log of an object."""
+        self.unit.audit.append(AuditEntry(resource_type, resource_id, action, list(changes)))

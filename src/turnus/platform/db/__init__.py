@@ -1,0 +1,1 @@
+"""PostgreSQL: schema base, pool, compiled reads, bulk writes, locks, embedded server."""

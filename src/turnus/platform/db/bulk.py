@@ -1,0 +1,62 @@
+"""Bulk writes under row-level security: PostgreSQL refuses `COPY FROM` there, so rows are staged and inserted as a set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from turnus.platform.db.pool import Connection
+
+UNNEST_LIMIT = 200
+"""Up to this many rows arrays are cheaper than a temporary table (1 ms against 5–7 ms for one row)."""
+
+
+@lru_cache(maxsize=256)
+def _statements(
+    table: str, columns: tuple[tuple[str, str], ...], conflict: str, stage: str
+) -> tuple[str, str, str, str]:
+    names = ", ".join(name for name, _ in columns)
+    arrays = ", ".join(f"%s::{kind}[]" for _, kind in columns)
+    tail = f" {conflict}" if conflict else ""
+    definition = ", ".join(f"{name} {kind}" for name, kind in columns)
+    return (
+        f"insert into {table} ({names}) select {names} from unnest({arrays}) as staged ({names}){tail}",
+        f"create temp table {stage} ({definition}) on commit drop",
+        f"copy {stage} ({names}) from stdin (format binary)",
+        f"insert into {table} ({names}) select {names} from {stage}{tail}",
+    )
+
+
+async def insert_rows(
+    connection: Connection,
+    table: str,
+    columns: Sequence[tuple[str, str]],
+    rows: Sequence[Sequence[Any]],
+    *,
+    conflict: str = "",
+) -> int:
+    """Insert rows given as tuples in the order of `columns` (name, SQL type); returns how many were written.
+
+    `conflict` is an `on conflict …` clause. Columns of array type cannot go through `unnest`; such rows are staged.
+    """
+    if not rows:
+        return 0
+    kinds = tuple(columns)
+    stage = f"stage_{table}"
+    unnested, create, copy, insert = _statements(table, kinds, conflict, stage)
+    arrays = any(kind.endswith("[]") for _, kind in kinds)
+    if len(rows) <= UNNEST_LIMIT and not arrays:
+        cursor = await connection.execute(unnested, [list(column) for column in zip(*rows, strict=True)], prepare=True)
+        return cursor.rowcount
+    async with connection.cursor() as cursor:
+        await cursor.execute(f"drop table if exists pg_temp.{stage}")
+        await cursor.execute(create)
+        async with cursor.copy(copy) as stream:
+            stream.set_types([kind for _, kind in kinds])
+            for row in rows:
+                await stream.write_row(row)
+        await cursor.execute(insert)
+        written = cursor.rowcount
+        await cursor.execute(f"drop table pg_temp.{stage}")
+        return written

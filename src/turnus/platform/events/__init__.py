@@ -1,0 +1,1 @@
+"""Facts, the outbox they are written to, and the event log that webhooks and polling clients read."""

@@ -1,0 +1,1 @@
+"""Tenants, credentials and how a transaction enters one of them."""

@@ -1,0 +1,1 @@
+"""Configuration of a tenant: settings, number ranges, tax groups, custom fields."""

@@ -1,0 +1,109 @@
+"""Draw numbers from a range, inside the transaction that uses them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from uuid import UUID
+
+from turnus.kernel.errors import Problem
+from turnus.kernel.ids import new_ids
+from turnus.platform.context import Context
+from turnus.platform.db.bulk import insert_rows
+from turnus.platform.db.locks import LockOrder, take
+from turnus.platform.db.terms import fold
+from turnus.settings import number_ranges
+from turnus.settings.number_ranges import Drawn, Range
+
+MAX_COLLISIONS = 1000
+_LOCK = (
+    "select id, type, method, format, min_digits, random_length, current_number, reset, reset_period"
+    " from number_range where type = %s for no key update"
+)
+_ADVANCE = "update number_range set current_number = %s, reset_period = %s, updated_at = %s where id = %s"
+_TAKEN = "select number_folded from number_issued where space = %s and number_folded = any(%s)"
+_COLUMNS = [
+    ("tenant_id", "uuid"),
+    ("id", "uuid"),
+    ("type", "text"),
+    ("space", "text"),
+    ("number", "text"),
+    ("number_folded", "text"),
+    ("value", "bigint"),
+    ("object_id", "uuid"),
+    ("issued_at", "timestamptz"),
+]
+
+
+class NumberRangeExhausted(Problem):
+    """More than 1000 numbers in a row were taken already."""
+
+    code, status = "number_range_exhausted", 409
+
+
+async def draw_numbers(
+    ctx: Context, type: str, objects: Sequence[UUID], *, day: date | None = None, customer_numbers: Sequence[str] = ()
+) -> list[str]:
+    """One number per object, in their order, noted in the journal.
+
+    Locks the range until the transaction ends: draw last. A number that exists already (given by hand, or after the
+    counter was set back) is skipped.
+
+    Raises:
+        NumberRangeExhausted: too many numbers in a row are taken.
+    """
+    if not objects:
+        return []
+    take(ctx, LockOrder.NUMBER_RANGE)
+    await ctx.flush()
+    day = day or ctx.today()
+    cursor = await ctx.connection.execute(_LOCK, (type,), prepare=True)
+    row = await cursor.fetchone()
+    assert row is not None, f"tenant has no number range {type}"
+    range_id, state = row[0], Range(*row[1:])
+    space = number_ranges.space_of(type)
+    drawn = await _free_numbers(ctx, state, space, len(objects), day, customer_numbers)
+    now = ctx.now()
+    await ctx.connection.execute(_ADVANCE, (state.current_number, state.reset_period, now, range_id), prepare=True)
+    rows = [
+        (ctx.tenant_id, id, type, space, number.number, fold(number.number), number.value, subject, now)
+        for id, number, subject in zip(new_ids(len(objects)), drawn, objects, strict=True)
+    ]
+    await insert_rows(ctx.connection, "number_issued", _COLUMNS, rows)
+    return [number.number for number in drawn]
+
+
+async def _free_numbers(
+    ctx: Context, state: Range, space: str, count: int, day: date, customer_numbers: Sequence[str]
+) -> list[Drawn]:
+    free: list[Drawn] = []
+    seen: set[str] = set()
+    collisions = 0
+    while len(free) < count:
+        wanted = count - len(free)
+        names = customer_numbers[len(free) :] if customer_numbers else [""] * wanted
+        batch = [number_ranges.draw(state, day, name) for name in names[:wanted]]
+        folded = [fold(number.number) for number in batch]
+        cursor = await ctx.connection.execute(_TAKEN, (space, folded), prepare=True)
+        taken = {row[0] for row in await cursor.fetchall()} | seen
+        for number, key in zip(batch, folded, strict=True):
+            if key in taken:
+                collisions += 1
+            else:
+                free.append(number)
+                seen.add(key)
+                collisions = 0
+        if collisions > MAX_COLLISIONS:
+            raise NumberRangeExhausted(type=state.type)
+    return free
+
+
+async def claim_number(ctx: Context, type: str, number: str, object_id: UUID) -> bool:
+    """Note a number that was given by hand; False when it is taken. The range's counter does not move."""
+    cursor = await ctx.connection.execute(
+        "insert into number_issued (tenant_id, id, type, space, number, number_folded, value, object_id, issued_at)"
+        " values (%s, %s, %s, %s, %s, %s, null, %s, %s) on conflict do nothing",
+        (ctx.tenant_id, new_ids(1)[0], type, number_ranges.space_of(type), number, fold(number), object_id, ctx.now()),
+        prepare=True,
+    )
+    return cursor.rowcount == 1
