@@ -23,6 +23,9 @@ from turnus.documents.pdf.fonts import font_files
 from turnus.documents.pdf.style import logo_suffix
 from turnus.kernel.errors import Problem
 
+_LARGE_BYTES = 400_000
+_GENERATIONS = 11
+
 
 class RenderingFailed(Problem):
     """typst refused the document; with our own template that means an unusable logo."""
@@ -45,6 +48,8 @@ class Press:
         for font in font_files():
             shutil.copyfile(font, fonts / font.name)
         self._root = root
+        (root / "blank.typ").write_bytes(b"")
+        self._blank = typst.Compiler(input=str(root / "blank.typ"), root=str(root), ignore_system_fonts=True)
         self._compiler = typst.Compiler(
             input=str(root / "invoice.typ"),
             root=str(root),
@@ -70,7 +75,17 @@ class Press:
         except typst.TypstError as error:
             raise RenderingFailed(error.message) from error
         assert isinstance(made, bytes)
+        if len(made) > _LARGE_BYTES:
+            self._forget()
         return made
+
+    def _forget(self) -> None:
+        """Make typst drop what it remembers; it forgets what went unused for ten runs, so it is given ten empty ones.
+
+        A document of a thousand positions leaves 150 MB behind, and a row of them would fill the machine.
+        """
+        for _run in range(_GENERATIONS):
+            self._blank.compile(format="svg")
 
     def logo(self, logo: bytes) -> str | None:
         """Lay a logo into the folder, named by its content; its path for the template, None without a logo.
