@@ -80,10 +80,12 @@ class Home:
         self.path = path
         self.pg_bin = pg_bin
         self.users: list[User] = []
+        self.handles: list[EmbeddedServer] = []
 
     def acquire(self, **options: Any) -> EmbeddedServer:
         """Take the server in this process."""
-        return acquire(self.path, pg_bin=self.pg_bin, **options)
+        self.handles.append(acquire(self.path, pg_bin=self.pg_bin, **options))
+        return self.handles[-1]
 
     def user(self, **options: Any) -> User:
         """Start another process that takes it."""
@@ -123,6 +125,8 @@ class Home:
 
     def clean_up(self) -> None:
         """End whatever a failed test left."""
+        for handle in self.handles:
+            handle.release()
         for user in self.users:
             if user.process.poll() is None:
                 user.kill()
@@ -146,20 +150,51 @@ def pg_bin(request: pytest.FixtureRequest) -> Path | None:
     return request.param  # type: ignore[no-any-return]
 
 
+@pytest.fixture(scope="session")
+def used_homes() -> Iterator[Callable[[Path | None], Path]]:
+    """Homes whose server was started and stopped once: copied, they save most tests making a database."""
+    with tempfile.TemporaryDirectory(prefix="turnus-test-") as folder:
+        made: dict[Path | None, Path] = {}
+
+        def used_home(pg_bin: Path | None) -> Path:
+            if pg_bin not in made:
+                home = Home(Path(folder) / str(len(made)), pg_bin)
+                home.acquire().release()
+                assert home.stops()
+                made[pg_bin] = home.path
+            return made[pg_bin]
+
+        yield used_home
+
+
 @pytest.fixture
-def home(short_folder: Path, pg_bin: Path | None) -> Iterator[Home]:
+def new_home(short_folder: Path, pg_bin: Path | None) -> Iterator[Home]:
     """A home that does not exist yet, with a space in its path, for each PostgreSQL version."""
-    made = Home(short_folder / "a home", pg_bin)
-    yield made
-    made.clean_up()
+    home = Home(short_folder / "a home", pg_bin)
+    yield home
+    home.clean_up()
 
 
 @pytest.fixture
-def home_18(short_folder: Path) -> Iterator[Home]:
-    """The same for the version that comes along only, where versions make no difference."""
-    made = Home(short_folder / "a home", None)
-    yield made
-    made.clean_up()
+def home(new_home: Home, used_homes: Callable[[Path | None], Path]) -> Home:
+    """A home that was used before, for each PostgreSQL version."""
+    shutil.copytree(used_homes(new_home.pg_bin), new_home.path)
+    return new_home
+
+
+@pytest.fixture
+def new_home_18(short_folder: Path) -> Iterator[Home]:
+    """As `new_home`, for the version that comes along only, where versions make no difference."""
+    home = Home(short_folder / "a home", None)
+    yield home
+    home.clean_up()
+
+
+@pytest.fixture
+def home_18(new_home_18: Home, used_homes: Callable[[Path | None], Path]) -> Home:
+    """As `home`, for the version that comes along only."""
+    shutil.copytree(used_homes(None), new_home_18.path)
+    return new_home_18
 
 
 @pytest.fixture

@@ -45,76 +45,76 @@ def closed_folder(home: Any, *, owner: int = 0) -> Path:
 
 
 @pytest.mark.parametrize("owner", [0, STRANGER])
-def test_below_a_closed_folder_the_server_runs_in_a_namespace(home: Any, ask: Ask, owner: int) -> None:
-    folder = closed_folder(home, owner=owner)
+def test_below_a_closed_folder_the_server_runs_in_a_namespace(new_home: Any, ask: Ask, owner: int) -> None:
+    folder = closed_folder(new_home, owner=owner)
     before = face(folder)
 
     for answer in (1, 2):  # first start and restart
-        with home.acquire() as server:
+        with new_home.acquire() as server:
             assert ask(server.url, f"select {answer}") == answer
-            assert os.stat(f"/proc/{home.pid()}").st_uid == 0
-            assert os.readlink(f"/proc/{home.pid()}/ns/user") != os.readlink("/proc/self/ns/user")
+            assert os.stat(f"/proc/{new_home.pid()}").st_uid == 0
+            assert os.readlink(f"/proc/{new_home.pid()}/ns/user") != os.readlink("/proc/self/ns/user")
             ask(server.url, "create table if not exists t as select generate_series(1, 1000)")
-        assert home.stops()
+        assert new_home.stops()
 
     assert face(folder) == before
-    assert {path.lstat().st_uid for path in (home.path, *home.path.rglob("*"))} == {0}
-    assert not (home.path / "postgres.moved").exists()
+    assert {path.lstat().st_uid for path in (new_home.path, *new_home.path.rglob("*"))} == {0}
+    assert not (new_home.path / "postgres.moved").exists()
 
 
 def test_without_namespaces_it_runs_as_an_unprivileged_user_in_place(
-    home: Any, ask: Ask, surroundings: Surroundings
+    new_home_18: Any, ask: Ask, surroundings: Surroundings
 ) -> None:
-    home.path.mkdir(mode=0o755)
-    before = face(home.path)
+    new_home_18.path.mkdir(mode=0o755)
+    before = face(new_home_18.path)
 
     for answer in (1, 2):
-        with home.acquire(surroundings=surroundings) as server:
-            assert server.data_dir == home.path / "postgres"
+        with new_home_18.acquire(surroundings=surroundings) as server:
+            assert server.data_dir == new_home_18.path / "postgres"
             assert ask(server.url, f"select {answer}") == answer
-            assert os.stat(f"/proc/{home.pid()}").st_uid == server.data_dir.stat().st_uid != 0
-        assert home.stops()
+            assert os.stat(f"/proc/{new_home_18.pid()}").st_uid == server.data_dir.stat().st_uid != 0
+        assert new_home_18.stops()
 
-    assert face(home.path) == before
+    assert face(new_home_18.path) == before
     assert not surroundings.state_folder.exists()
 
 
 def test_without_namespaces_closed_paths_move_data_and_programs_to_the_state_folder(
-    home: Any, ask: Ask, surroundings: Surroundings
+    new_home: Any, ask: Ask, surroundings: Surroundings
 ) -> None:
-    folder = closed_folder(home)
-    programs = find_bin_dir(home.pg_bin)
+    folder = closed_folder(new_home)
+    programs = find_bin_dir(new_home.pg_bin)
     package = programs.parent.parent
     shutil.copytree(programs.parent, folder / package.name / programs.parent.name, symlinks=True)
     if package.with_name(f"{package.name}.libs").exists():
         shutil.copytree(package.with_name(f"{package.name}.libs"), folder / f"{package.name}.libs")
-    home.pg_bin = folder / package.name / programs.parent.name / "bin"
+    new_home.pg_bin = folder / package.name / programs.parent.name / "bin"
     before = face(folder)
 
-    with home.acquire(surroundings=surroundings) as server:
+    with new_home.acquire(surroundings=surroundings) as server:
         ask(server.url, "create table kept as select 42 as answer")
         assert server.data_dir.is_relative_to(surroundings.state_folder)
-        assert (home.path / "postgres.moved").read_text() == f"{server.data_dir}\n"
-        assert os.readlink(f"/proc/{home.pid()}/exe").startswith(f"{surroundings.state_folder}/programs-")
+        assert (new_home.path / "postgres.moved").read_text() == f"{server.data_dir}\n"
+        assert os.readlink(f"/proc/{new_home.pid()}/exe").startswith(f"{surroundings.state_folder}/programs-")
         assert server.data_dir.stat().st_mode & 0o777 == 0o700
-    assert home.stops()
+    assert new_home.stops()
 
-    with home.acquire(surroundings=surroundings) as server:
+    with new_home.acquire(surroundings=surroundings) as server:
         assert ask(server.url, "select answer from kept") == 42
-    assert home.stops()
+    assert new_home.stops()
     assert face(folder) == before
     assert len(list(surroundings.state_folder.glob("programs-*"))) == 1
     assert len(list(surroundings.state_folder.glob("home-*"))) == 1
 
     shutil.rmtree(server.data_dir)
     with pytest.raises(EmbeddedServerError, match=r"is gone, which .*postgres\.moved names as the place of the data"):
-        home.acquire(surroundings=surroundings)
+        new_home.acquire(surroundings=surroundings)
 
 
-def test_no_way_to_run_it_is_one_line(home_18: Any, short_folder: Path) -> None:
+def test_no_way_to_run_it_is_one_line(new_home_18: Any, short_folder: Path) -> None:
     nobody_there = Surroundings(namespaces=False, state_folder=short_folder / "state", unprivileged_users=("absent",))
     with pytest.raises(EmbeddedServerError) as caught:
-        home_18.acquire(surroundings=nobody_there)
+        new_home_18.acquire(surroundings=nobody_there)
     assert str(caught.value) == (
         "PostgreSQL cannot run as root here: user namespaces are not allowed and there is none of the users absent; "
         "run Turnus as an ordinary user or set TURNUS_DATABASE_URL"
@@ -128,43 +128,43 @@ def test_roots_data_needs_namespaces_for_ever(home_18: Any, surroundings: Surrou
         home_18.acquire(surroundings=surroundings)
 
 
-def test_an_ordinary_user_needs_nothing_of_all_that(home: Any, ask: Ask) -> None:
-    home.path.mkdir(mode=0o700)
-    os.chown(home.path, NOBODY, NOBODY)
+def test_an_ordinary_user_needs_nothing_of_all_that(new_home: Any, ask: Ask) -> None:
+    new_home.path.mkdir(mode=0o700)
+    os.chown(new_home.path, NOBODY, NOBODY)
 
-    first, second = home.user(before=AS_NOBODY), home.user(before=AS_NOBODY)
+    first, second = new_home.user(before=AS_NOBODY), new_home.user(before=AS_NOBODY)
     assert first.says()["user"] == second.says()["user"] == "turnus"
-    assert os.stat(f"/proc/{home.pid()}").st_uid == NOBODY
-    assert os.readlink(f"/proc/{home.pid()}/ns/user") == os.readlink("/proc/self/ns/user")
+    assert os.stat(f"/proc/{new_home.pid()}").st_uid == NOBODY
+    assert os.readlink(f"/proc/{new_home.pid()}/ns/user") == os.readlink("/proc/self/ns/user")
     first.kill()
     second.kill()
-    assert home.stops()
+    assert new_home.stops()
 
     # Root afterwards runs it as its owner and leaves nothing that the owner cannot use.
-    with home.acquire() as server:
+    with new_home.acquire() as server:
         assert ask(server.url, "select 1") == 1
-        assert os.stat(f"/proc/{home.pid()}").st_uid == NOBODY
-    assert home.stops()
-    third = home.user(before=AS_NOBODY)
+        assert os.stat(f"/proc/{new_home.pid()}").st_uid == NOBODY
+    assert new_home.stops()
+    third = new_home.user(before=AS_NOBODY)
     assert third.says()["user"] == "turnus"
     third.end()
-    assert home.stops()
-    assert {path.lstat().st_uid for path in (home.path, *home.path.rglob("*"))} == {NOBODY}
+    assert new_home.stops()
+    assert {path.lstat().st_uid for path in (new_home.path, *new_home.path.rglob("*"))} == {NOBODY}
 
 
-def test_an_ordinary_user_is_told_whose_home_it_is(home_18: Any) -> None:
-    home_18.path.mkdir(mode=0o755)
-    home_18.acquire().release()
-    assert home_18.stops()
-    user = home_18.user(before=AS_NOBODY)
+def test_an_ordinary_user_is_told_whose_home_it_is(new_home_18: Any) -> None:
+    new_home_18.path.mkdir(mode=0o755)
+    new_home_18.acquire().release()
+    assert new_home_18.stops()
+    user = new_home_18.user(before=AS_NOBODY)
     assert user.says()["error"] == (
-        f"no permission for {home_18.path / 'postgres.start.lock'}: {home_18.path} belongs to root"
+        f"no permission for {new_home_18.path / 'postgres.start.lock'}: {new_home_18.path} belongs to root"
     )
     user.end()
 
 
-def test_root_of_a_container_that_knows_no_other_user(home_18: Any) -> None:
-    user = home_18.user(before=["unshare", "--user", "--map-root-user"])
+def test_root_of_a_container_that_knows_no_other_user(new_home_18: Any) -> None:
+    user = new_home_18.user(before=["unshare", "--user", "--map-root-user"])
     assert user.says().get("user") == "turnus"
     user.end()
-    assert home_18.stops()
+    assert new_home_18.stops()

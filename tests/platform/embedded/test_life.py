@@ -20,12 +20,12 @@ from turnus.platform.db.embedded import EmbeddedServerError
 Ask = Callable[[str, str], Any]
 
 
-def test_first_start_makes_a_database_that_the_application_owns(home: Any, ask: Ask) -> None:
+def test_first_start_makes_a_database_that_the_application_owns(new_home: Any, ask: Ask) -> None:
     begin = time.monotonic()
-    with home.acquire() as server:
+    with new_home.acquire() as server:
         assert time.monotonic() - begin < 6
 
-        assert server.data_dir == home.path / "postgres"
+        assert server.data_dir == new_home.path / "postgres"
         assert ask(server.url, "select current_user || '@' || current_database()") == "turnus@turnus"
         assert (
             ask(
@@ -44,10 +44,10 @@ def test_first_start_makes_a_database_that_the_application_owns(home: Any, ask: 
             == "(t,f,t,f,f)"
         )
         assert ask(server.superuser_url, "select current_setting('is_superuser')") == "on"
-        major = 15 if home.pg_bin else 18
+        major = 15 if new_home.pg_bin else 18
         assert ask(server.url, "select current_setting('server_version_num')::int / 10000") == major
         assert stat.S_IMODE(server.data_dir.stat().st_mode) == 0o700
-    assert home.stops()
+    assert new_home.stops()
 
 
 def test_it_listens_on_a_private_socket_only(home_18: Any, ask: Ask) -> None:
@@ -108,21 +108,21 @@ def test_the_server_stops_when_all_users_are_killed(home: Any) -> None:
     assert home.stops()
 
 
-def test_starters_at_the_same_time_make_one_server(home: Any, ask: Ask) -> None:
-    users = [home.user() for _ in range(4)]
+def test_starters_at_the_same_time_make_one_server(new_home_18: Any, ask: Ask) -> None:
+    users = [new_home_18.user() for _ in range(4)]
     urls = {user.says()["url"] for user in users}
     assert len(urls) == 1
-    log = home.layout().log.read_text()
+    log = new_home_18.layout().log.read_text()
     assert log.count("ready to accept connections") == 1
     for user in users:
         user.kill()
-    assert home.stops()
+    assert new_home_18.stops()
 
 
-def test_a_starter_waits_while_the_last_server_stops(home: Any, ask: Ask) -> None:
-    server = home.acquire()
+def test_a_starter_waits_while_the_last_server_stops(home_18: Any, ask: Ask) -> None:
+    server = home_18.acquire()
     ask(server.url, "create table kept as select 42 as answer")
-    first = home.pid()
+    first = home_18.pid()
     os.kill(first, signal.SIGSTOP)  # it will take its time to stop
     server.release()
     time.sleep(0.2)
@@ -130,12 +130,12 @@ def test_a_starter_waits_while_the_last_server_stops(home: Any, ask: Ask) -> Non
     told: list[str] = []
     later = threading.Timer(1.5, os.kill, (first, signal.SIGCONT))
     later.start()
-    with home.acquire(on_wait=told.append) as server:
-        assert told == ["waiting for the database server to stop"]
-        assert home.pid() != first
+    with home_18.acquire(on_wait=told.append) as server:
+        assert told[0] == "waiting for the database server to stop"
+        assert home_18.pid() != first
         assert ask(server.url, "select answer from kept") == 42
     later.join()
-    assert home.stops()
+    assert home_18.stops()
 
 
 def test_taking_it_again_at_once_always_gives_a_server_that_answers(home_18: Any, ask: Ask) -> None:
@@ -145,24 +145,24 @@ def test_taking_it_again_at_once_always_gives_a_server_that_answers(home_18: Any
     assert home_18.stops()
 
 
-def test_a_home_with_a_very_long_path(home: Any, ask: Ask) -> None:
-    home.path = home.path / ("long " * 30).strip() / ("longer" * 20)
-    with home.acquire() as server:
+def test_a_home_with_a_very_long_path(new_home_18: Any, ask: Ask) -> None:
+    new_home_18.path = new_home_18.path / ("long " * 30).strip() / ("longer" * 20)
+    with new_home_18.acquire() as server:
         assert len(str(server.data_dir)) > 270
         assert ask(server.url, "select 1") == 1
-    assert home.stops()
+    assert new_home_18.stops()
 
 
-def test_the_test_server_is_another_one_and_gives_up_durability(home: Any, ask: Ask) -> None:
-    with home.acquire() as server, home.acquire(fast_unsafe=True) as unsafe:
-        assert unsafe.data_dir == home.path / "postgres-test"
+def test_the_test_server_is_another_one_and_gives_up_durability(home_18: Any, ask: Ask) -> None:
+    with home_18.acquire() as server, home_18.acquire(fast_unsafe=True) as unsafe:
+        assert unsafe.data_dir == home_18.path / "postgres-test"
         assert unsafe.url != server.url
         question = "select current_setting('fsync') || ' ' || current_setting('full_page_writes')"
         assert ask(server.url, question) == "on on"
         assert ask(unsafe.url, question) == "off off"
         assert int(ask(unsafe.url, "show max_connections")) > int(ask(server.url, "show max_connections"))
-    assert home.stops()
-    assert home.stops(fast_unsafe=True)
+    assert home_18.stops()
+    assert home_18.stops(fast_unsafe=True)
 
 
 def test_settings_are_written_anew_and_the_socket_cannot_be_opened_to_the_network(home: Any, ask: Ask) -> None:

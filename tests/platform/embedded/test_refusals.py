@@ -38,33 +38,33 @@ def test_data_of_another_major_version(home: Any) -> None:
     assert not home.runs()
 
 
-def test_programs_that_are_not_there(home_18: Any, tmp_path: Path) -> None:
-    home_18.pg_bin = tmp_path
-    assert refusal(home_18) == (
+def test_programs_that_are_not_there(new_home_18: Any, tmp_path: Path) -> None:
+    new_home_18.pg_bin = tmp_path
+    assert refusal(new_home_18) == (
         f"no program postgres, initdb, psql in {tmp_path}: "
         "TURNUS_PG_BIN must name the bin folder of a PostgreSQL installation"
     )
 
 
-def test_programs_that_do_not_run(home_18: Any, tmp_path: Path) -> None:
+def test_programs_that_do_not_run(new_home_18: Any, tmp_path: Path) -> None:
     for name in ("postgres", "initdb", "psql"):
         (tmp_path / name).write_text("#!/bin/sh\necho 'wrong machine' >&2; exit 3\n")
         (tmp_path / name).chmod(0o755)
-    home_18.pg_bin = tmp_path
-    assert "wrong machine" in refusal(home_18)
+    new_home_18.pg_bin = tmp_path
+    assert "wrong machine" in refusal(new_home_18)
 
 
-def test_programs_too_old(home_18: Any, tmp_path: Path) -> None:
+def test_programs_too_old(new_home_18: Any, tmp_path: Path) -> None:
     for name in ("postgres", "initdb", "psql"):
         (tmp_path / name).write_text("#!/bin/sh\necho 'postgres (PostgreSQL) 13.4'\n")
         (tmp_path / name).chmod(0o755)
-    home_18.pg_bin = tmp_path
-    assert refusal(home_18) == f"{tmp_path} is PostgreSQL 13, Turnus needs 15 or later"
+    new_home_18.pg_bin = tmp_path
+    assert refusal(new_home_18) == f"{tmp_path} is PostgreSQL 13, Turnus needs 15 or later"
 
 
-def test_a_folder_that_is_no_database(home_18: Any) -> None:
-    (home_18.path / "postgres").mkdir(parents=True)
-    assert refusal(home_18) == f"{home_18.path / 'postgres'} is not a database folder: move it away"
+def test_a_folder_that_is_no_database(new_home_18: Any) -> None:
+    (new_home_18.path / "postgres").mkdir(parents=True)
+    assert refusal(new_home_18) == f"{new_home_18.path / 'postgres'} is not a database folder: move it away"
 
 
 def test_a_server_that_does_not_start_is_quoted(home: Any) -> None:
@@ -81,10 +81,10 @@ def test_a_server_that_does_not_start_is_quoted(home: Any) -> None:
     assert home.stops()
 
 
-def test_a_home_that_is_a_file(home_18: Any) -> None:
-    home_18.path.write_text("")
-    assert refusal(home_18) == f"{home_18.path}: File exists"
-    home_18.path.unlink()
+def test_a_home_that_is_a_file(new_home_18: Any) -> None:
+    new_home_18.path.write_text("")
+    assert refusal(new_home_18) == f"{new_home_18.path}: File exists"
+    new_home_18.path.unlink()
 
 
 def test_socket_folders_that_are_not_ours_are_left_alone(home_18: Any, short_folder: Path, ask: Ask) -> None:
