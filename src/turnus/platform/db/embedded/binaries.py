@@ -130,7 +130,8 @@ def launch(
     }
     done = run_script(LAUNCH, json.dumps(order))
     if done.returncode != 0:
-        raise EmbeddedServerError(f"cannot start {bin_dir / 'postgres'}: {last_lines(done.stderr.splitlines())}")
+        how = " as root, in a user namespace" if identity and identity.namespace else ""
+        raise EmbeddedServerError(f"cannot start {bin_dir / 'postgres'}{how}: {last_lines(done.stderr.splitlines())}")
 
 
 def python_script(script: Path, argument: str) -> list[str]:

@@ -150,12 +150,12 @@ class Cluster:
             waiting.step()
 
     def _ensure_running(self, on_wait: OnWait | None) -> Path:
-        waiting = Waiting("waiting for the last database server to end", on_wait)
+        waiting = Waiting("waiting for the database server", on_wait)
         while is_locked(self._layout.running_lock):
             server, (pid, state) = self._running_server(), self._first_process()
             if server is not None and server.lives():
-                if pid == server.pid and state in {"starting", "ready"}:
-                    return self._join(server, on_wait)
+                if pid == server.pid and state == "ready":
+                    return self._join(server)
                 if state == "stopping" and waiting.seconds > ORPHAN_SECONDS:
                     # Somebody sent a polite signal and it waits for its clients. We need it to end and start again.
                     with contextlib.suppress(ProcessLookupError):
@@ -182,41 +182,35 @@ class Cluster:
         )
         file = settings.write(self.data_dir, values, self._placement.owner)
         log_begin = self._rotate_log()
-        # What must hold whatever ALTER SYSTEM says stands in the command, which wins.
-        options = {"config_file": str(file), "listen_addresses": "", "port": str(PORT)}
-        options["unix_socket_directories"] = str(sockets)
         launch(
             self._placement.bin_dir,
-            [
-                "-D",
-                str(self.data_dir),
-                *(part for name, value in options.items() for part in ("-c", f"{name}={value}")),
-            ],
+            self._arguments(file, sockets),
             identity=self._placement.identity,
             data_dir=self.data_dir,
             sockets=sockets,
             lock=self._layout.running_lock,
             log=self._layout.log,
         )
-        self._wait_until_ready("starting the database server", log_begin, on_wait)
+        waiting = Waiting("starting the database server", on_wait)
+        while self._first_process()[1] != "ready":
+            if not is_locked(self._layout.running_lock):
+                reason = log_tail(self._layout.log, log_begin)
+                raise EmbeddedServerError(f"the database server did not start: {reason} (see {self._layout.log})")
+            waiting.step()
         return sockets
 
-    def _join(self, server: RunningServer, on_wait: OnWait | None) -> Path:
-        self._wait_until_ready("waiting for the database server", self._log_size(), on_wait)
+    def _arguments(self, file: Path, sockets: Path) -> list[str]:
+        # What must hold whatever ALTER SYSTEM says stands in the command, which wins.
+        options = {"config_file": file, "listen_addresses": "", "port": PORT, "unix_socket_directories": sockets}
+        return ["-D", str(self.data_dir), *(f"--{name}={value}" for name, value in options.items())]
+
+    def _join(self, server: RunningServer) -> Path:
         if not is_private(server.sockets, self._placement.owner):
             raise EmbeddedServerError(
                 f"the server on {self.data_dir} runs, but its socket folder {server.sockets} is not one that only "
                 f"{user_name(self._placement.owner)} can enter: stop the processes that use it and start again"
             )
         return server.sockets
-
-    def _wait_until_ready(self, what: str, log_begin: int, on_wait: OnWait | None) -> None:
-        waiting = Waiting(what, on_wait)
-        while self._first_process()[1] != "ready":
-            if not is_locked(self._layout.running_lock):
-                reason = log_tail(self._layout.log, log_begin)
-                raise EmbeddedServerError(f"the database server did not start: {reason} (see {self._layout.log})")
-            waiting.step()
 
     def _bootstrap(self, sockets: Path) -> str | None:
         """Make role and database of the application if they are missing; why not, if the server cannot be reached.
@@ -237,7 +231,7 @@ class Cluster:
     def _first_process(self) -> tuple[int, str]:
         """Process id and state of the server according to its own file; 0 and empty without one."""
         try:
-            lines = (self.data_dir / "postmaster.pid").read_text().splitlines()
+            lines = (self.data_dir / "postmaster.pid").read_text(errors="replace").splitlines()
         except FileNotFoundError:
             return 0, ""
         pid = int(lines[0]) if lines and lines[0].strip().isdigit() else 0

@@ -17,10 +17,12 @@ import fcntl
 import json
 import os
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
 FAILED = 125
+LOCK_SECONDS = 2.0
 
 _CLONE_NEWUSER = 0x10000000
 _CAPABILITY_VERSION_3 = 0x20080522
@@ -159,10 +161,24 @@ def detach(order: dict[str, Any]) -> int:
 
 def _take_lock(path: str, note: dict[str, Any], folder: os.stat_result) -> None:
     lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    _lock_soon(lock)
     os.ftruncate(lock, 0)
     os.write(lock, json.dumps(note | {"pid": os.getpid(), "folder": [folder.st_dev, folder.st_ino]}).encode())
     os.set_inheritable(lock, True)
+
+
+def _lock_soon(lock: int) -> None:
+    # Nobody holds it, but somebody may be looking whether anybody does, which takes it for a moment.
+    until = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.005)
+        else:
+            return
 
 
 def main() -> int:

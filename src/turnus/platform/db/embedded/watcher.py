@@ -46,10 +46,10 @@ def try_lock(descriptor: int, kind: int) -> bool:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether any process holds the lock."""
+    """Whether any process holds the lock exclusively."""
     descriptor = open_lock(path)
     try:
-        return not try_lock(descriptor, fcntl.LOCK_EX)
+        return not try_lock(descriptor, fcntl.LOCK_SH)
     finally:
         os.close(descriptor)
 
@@ -79,12 +79,19 @@ def works_in(pid: int, folder: FileId) -> bool:
     return True
 
 
-def processes_in(folder: FileId) -> Iterator[int]:
-    """The ids of all processes that work in the folder (none where there is no /proc)."""
+def servers_in(folder: FileId) -> Iterator[int]:
+    """The ids of all PostgreSQL processes that work in the folder (none where there is no /proc)."""
     if os.path.isdir("/proc/self"):
         for name in os.listdir("/proc"):
-            if name.isdigit() and works_in(int(name), folder):
+            if name.isdigit() and works_in(int(name), folder) and _program_of(name) == "postgres":
                 yield int(name)
+
+
+def _program_of(pid: str) -> str:
+    try:
+        return Path("/proc", pid, "comm").read_text(errors="replace").strip()
+    except OSError:
+        return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +140,9 @@ def stop_server(running: int) -> bool:
 
 def kill_orphans(folder: FileId) -> None:
     """Kill every process of a server whose first process is dead; they can do nothing useful any more."""
-    for pid in processes_in(folder):
-        if pid != os.getpid():
-            with contextlib.suppress(ProcessLookupError):  # it ended by itself just now
-                os.kill(pid, signal.SIGKILL)
+    for pid in servers_in(folder):
+        with contextlib.suppress(ProcessLookupError):  # it ended by itself just now
+            os.kill(pid, signal.SIGKILL)
 
 
 def _leave_terminal() -> None:
