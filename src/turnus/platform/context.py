@@ -5,23 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 from uuid import UUID
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped
+from sqlalchemy.sql.ddl import sort_tables
 
 from turnus.kernel.errors import Problem
 from turnus.kernel.ids import new_id
 from turnus.kernel.time import local_date
 from turnus.platform.clock import Clock
 from turnus.platform.db.pool import Connection
-from turnus.platform.db.schema import TenantRow
 from turnus.platform.events.facts import EventType, Fact
 from turnus.platform.tenancy.enter import TenantInfo
 
 ALL_PERMISSIONS = "*"
-Row = TypeVar("Row", bound=TenantRow)
+Row = TypeVar("Row", bound="TenantOwned")
+
+
+class TenantOwned(Protocol):
+    """A mapped row of a tenant."""
+
+    tenant_id: Mapped[UUID]
 
 
 class Forbidden(Problem):
@@ -66,6 +73,7 @@ class Unit:
     session: AsyncSession | None
     facts: dict[str, Fact] = field(default_factory=dict)
     audit: list[AuditEntry] = field(default_factory=list)
+    pending: list[Any] = field(default_factory=list)
     lock_level: int = 0
 
 
@@ -124,18 +132,32 @@ class Context:
             raise Forbidden(requiredPermissions=list(permissions))
 
     def add(self, row: Row) -> Row:
-        """Add a new row of this tenant to the session; its id is made when it has none."""
+        """Add a new row of this tenant; its id is made when it has none. It is written by the next `flush`."""
         row.tenant_id = self.tenant.id
-        if row.id is None:
+        if getattr(row, "id", self) is None:
             row.id = new_id()
-        self.session.add(row)
+        self.unit.pending.append(row)
         return row
 
     async def flush(self) -> None:
-        """Write pending rows, so that a compiled read or a bulk statement sees them."""
-        session = self.unit.session
-        if session is not None and (session.new or session.dirty or session.deleted):
-            await session.flush()
+        """Write pending rows, so that a compiled read or a bulk statement sees them.
+
+        New rows go in by table, referenced tables first: rows are not linked by `relationship()`, from which the
+        session would know the order.
+        """
+        unit = self.unit
+        if unit.session is None:
+            return
+        if unit.pending:
+            new, unit.pending = unit.pending, []
+            tables: dict[Any, list[Any]] = {}
+            for row in new:
+                tables.setdefault(row.__table__, []).append(row)
+            for table in sort_tables(tables):
+                unit.session.add_all(tables[table])
+                await unit.session.flush()
+        if unit.session.new or unit.session.dirty or unit.session.deleted:
+            await unit.session.flush()
 
     def emit(self, event: EventType, ids: Sequence[UUID], extra: dict[UUID, dict[str, Any]] | None = None) -> None:
         """Record that something happened to `ids`; told once per object and event at the end of the transaction."""

@@ -63,7 +63,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "archived": ("The object is archived.", "Das Objekt ist archiviert."),
     "read_only": ("This value cannot be changed.", "Dieser Wert ist nicht änderbar."),
     "unknown_property": ("This property does not exist.", "Diese Eigenschaft gibt es nicht."),
-    "unknown_parameter": ("Unknown parameter. Allowed: {allowed}.", "Unbekannter Parameter. Erlaubt: {allowed}."),
+    "unknown_parameter": ("This parameter does not exist.", "Diesen Parameter gibt es nicht."),
     "invalid_parameter": ("This parameter cannot be read: {reason}", "Dieser Parameter ist nicht lesbar: {reason}"),
     "conflicting": ("This value excludes {other}.", "Dieser Wert schließt {other} aus."),
     "required_with": ("This value is needed together with {other}.", "Dieser Wert wird zusammen mit {other} benötigt."),

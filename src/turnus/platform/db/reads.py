@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar, cast
 
 import msgspec
-from sqlalchemy import ColumnElement, Executable, Select, literal_column, select
+from sqlalchemy import BindParameter, ColumnElement, Executable, Select, literal_column, select
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.sql.visitors import replacement_traverse
 
 from turnus.kernel.errors import NotFound
 from turnus.platform.context import Context
@@ -41,13 +42,17 @@ class Shape(Generic[V]):
         self.present = present
         self.fields = {name: fields[name] for name in names}
         self.columns: list[ColumnElement[Any]] = []
+        self._positions: dict[str, int] = {}
         scope: dict[str, Any] = {}
         body = self._expression(scope)
         self.make = cast("RowMaker[V]", eval(f"lambda r: {body}", scope))
 
     def _column(self, column: ColumnElement[Any]) -> str:
-        self.columns.append(column.label(f"c{len(self.columns)}"))
-        return f"r[{len(self.columns) - 1}]"
+        clause = column.__clause_element__() if hasattr(column, "__clause_element__") else column
+        position = self._positions.setdefault(str(clause), len(self.columns))
+        if position == len(self.columns):
+            self.columns.append(column.label(f"c{position}"))
+        return f"r[{position}]"
 
     def _expression(self, scope: dict[str, Any], into: Shape[Any] | None = None) -> str:
         target = into or self
@@ -89,11 +94,25 @@ def convert(function: Callable[..., Any], *columns: Any) -> Converted:
     return Converted(function, columns)
 
 
+def _with_constants(statement: Executable) -> Any:
+    """The statement with its constants written out: a partial index is only used when its words stand in the query."""
+
+    def replace(element: Any, **_: Any) -> Any:
+        if isinstance(element, BindParameter) and element.unique and isinstance(element.value, str | int):
+            value = element.value
+            if isinstance(value, str):
+                value = "'" + value.replace("'", "''") + "'"
+            return literal_column(str(value).replace("%", "%%"), type_=element.type)
+        return None
+
+    return replacement_traverse(cast(Any, statement), {}, replace)
+
+
 class Read(Generic[T]):
     """A compiled statement. Parameters are the names of its `bindparam`s."""
 
     def __init__(self, statement: Executable, make: RowMaker[T]) -> None:
-        compiled = statement.compile(dialect=_dialect)  # type: ignore[attr-defined]
+        compiled = _with_constants(statement).compile(dialect=_dialect)
         self.sql = str(compiled)
         self.defaults = {name: value for name, value in compiled.params.items() if value is not None}
         self.make = make

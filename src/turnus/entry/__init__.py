@@ -1,0 +1,1 @@
+"""The composition root: wires areas, subscribers, jobs and commands together."""

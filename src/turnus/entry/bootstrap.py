@@ -1,0 +1,29 @@
+"""Wiring: routes, seeds, reactions and jobs of all areas, in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from uuid import UUID
+
+from turnus.customers.api import customers
+from turnus.identity.ops.create_tenant import create_tenant, seed_roles
+from turnus.platform.api.operation import Router
+from turnus.platform.clock import Clock, SystemClock
+from turnus.platform.context import Context
+from turnus.platform.db.pool import Database
+from turnus.platform.work import tenant_work
+from turnus.settings.ops.seed_settings import seed_settings
+
+ROUTERS: Sequence[Router] = (customers.routes,)
+
+SEEDS: Sequence[Callable[[Context], Awaitable[None]]] = (seed_roles, seed_settings)
+
+
+async def new_tenant(database: Database, name: str, *, sandbox: bool, clock: Clock | None = None) -> UUID:
+    """A tenant with everything a new one finds: roles, number ranges, tax groups, units."""
+    clock = clock or SystemClock()
+    id = await create_tenant(database, name, sandbox=sandbox, now=clock.wall())
+    async with tenant_work(database, id, clock=clock) as ctx:
+        for seed in SEEDS:
+            await seed(ctx)
+    return id

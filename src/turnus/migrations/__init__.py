@@ -1,0 +1,1 @@
+"""Schema versions (Alembic). A landed version is never edited."""
