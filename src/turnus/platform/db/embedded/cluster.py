@@ -110,8 +110,8 @@ class Cluster:
         if made_by != str(self._major):
             raise EmbeddedServerError(
                 f"{self.data_dir} was made by PostgreSQL {made_by}, but the programs in {self.bin_dir} are PostgreSQL "
-                f"{self._major}: write a backup with TURNUS_PG_BIN naming the bin folder of PostgreSQL {made_by} (`turnus "
-                f"backup`), move the folder away, and restore it with PostgreSQL {self._major} (`turnus restore`)"
+                f"{self._major}: write a backup with TURNUS_PG_BIN naming the bin folder of PostgreSQL {made_by} "
+                f"(`turnus backup`), move the folder away, restore with PostgreSQL {self._major} (`turnus restore`)"
             )
 
     def _create(self) -> None:
@@ -144,7 +144,7 @@ class Cluster:
             refusal = self._bootstrap(sockets)
             if refusal is None:
                 return sockets
-            # One that was just being killed or stopped looks alive a moment longer; one that recovers refuses for a while.
+            # One that is being killed or stopped looks alive a moment longer; one that recovers refuses for a while.
             if waiting.seconds > ANSWER_SECONDS:
                 raise EmbeddedServerError(f"the database server does not answer: {refusal} (see {self._layout.log})")
             waiting.step()

@@ -93,7 +93,8 @@ def _place_new(layout: Layout, bin_dir: Path, surroundings: Surroundings) -> Pla
 def _namespace(surroundings: Surroundings) -> Identity:
     if not surroundings.namespaces:
         raise EmbeddedServerError(
-            "the data folder belongs to root, but user namespaces, in which a server can run as root, are not allowed here"
+            "the data folder belongs to root, but user namespaces, in which a server can run as root, "
+            "are not allowed here"
         )
     for name in _NAMESPACE_USERS:
         user = _user(name)
@@ -144,7 +145,7 @@ def _copy_programs(installation: Path, home: Path) -> None:
     if libraries.is_dir():
         shutil.copytree(libraries, draft / libraries.name, symlinks=True)
     for folder, _, files in os.walk(draft):
-        os.chmod(folder, 0o755)
+        Path(folder).chmod(0o755)
         for name in files:
             path = Path(folder, name)
             if not path.is_symlink():

@@ -19,6 +19,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NoReturn
 
 FAILED = 125
@@ -91,7 +92,7 @@ def _map_parent(ready: int, uid: int, gid: int) -> int:
 
 
 def _extents(path: str) -> Iterator[tuple[int, int]]:
-    with open(path, encoding="ascii") as lines:
+    with Path(path).open(encoding="ascii") as lines:
         for line in lines:
             first, _, count = line.split()
             yield int(first), int(count)
@@ -140,14 +141,14 @@ def detach(order: dict[str, Any]) -> int:
     if os.fork() == 0:
         try:
             os.setsid()
-            _take_lock(order["detach"]["lock"], order["detach"]["note"], os.stat(order["cwd"]))
+            _take_lock(order["detach"]["lock"], order["detach"]["note"], Path(order["cwd"]).stat())
             null = os.open(os.devnull, os.O_RDWR)
             log = os.open(order["detach"]["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
             os.dup2(null, 0)
             os.dup2(log, 1)
             os.dup2(log, 2)
             become(order)
-        except Exception as error:  # noqa: BLE001 - this is all the child does: whatever it was, the parent tells it
+        except Exception as error:  # whatever it was, the parent tells it
             os.write(report, (str(error) or repr(error)).encode())
         finally:
             os._exit(FAILED)

@@ -28,7 +28,7 @@ class Layout:
     @classmethod
     def below(cls, home: Path, *, fast_unsafe: bool) -> Layout:
         """The files of the ordinary server of a home, or of its test server."""
-        return cls(Path(os.path.abspath(home)), "postgres-test" if fast_unsafe else "postgres")
+        return cls(home.absolute(), "postgres-test" if fast_unsafe else "postgres")
 
     @property
     def data_dir(self) -> Path:

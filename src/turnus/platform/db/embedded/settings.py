@@ -78,7 +78,7 @@ def write(data_dir: Path, values: dict[str, str], owner: int) -> Path:
     draft.unlink(missing_ok=True)
     # Made new and renamed, never opened: the folder may be another user's, who could have put a link here.
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with open(descriptor, "w", encoding="utf-8") as target:
+    with os.fdopen(descriptor, "w", encoding="utf-8") as target:
         target.write("\n".join(lines) + "\n")
         if owner != os.geteuid():
             os.fchown(target.fileno(), owner, -1)

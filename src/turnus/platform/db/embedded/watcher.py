@@ -1,4 +1,4 @@
-"""Stops the server when nobody uses it any more: a script of its own, run with one JSON argument, standard library only.
+"""Stops the server when nobody uses it any more: a script of its own, with one JSON argument, standard library only.
 
 Every process that uses the server holds a shared lock; the watcher waits for the exclusive one, which it gets however
 those processes end, stops the server and ends. Whoever wants the server meanwhile waits for that lock.
@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+PROC_SELF = Path("/proc/self")
 POLL_SECONDS = 0.005
 ORPHAN_SECONDS = 2.0  # server processes notice the death of the first one by themselves, mostly at once
 
@@ -56,7 +57,7 @@ def is_locked(path: Path) -> bool:
 
 def file_id(path: str | Path) -> FileId:
     """What stays the same when a file is renamed: device and inode."""
-    status = os.stat(path)
+    status = Path(path).stat()
     return status.st_dev, status.st_ino
 
 
@@ -67,7 +68,7 @@ def works_in(pid: int, folder: FileId) -> bool:
     """
     if pid <= 0:
         return False
-    if os.path.isdir("/proc/self"):
+    if PROC_SELF.is_dir():
         try:
             return file_id(f"/proc/{pid}/cwd") == folder
         except OSError:
@@ -81,15 +82,15 @@ def works_in(pid: int, folder: FileId) -> bool:
 
 def servers_in(folder: FileId) -> Iterator[int]:
     """The ids of all PostgreSQL processes that work in the folder (none where there is no /proc)."""
-    if os.path.isdir("/proc/self"):
-        for name in os.listdir("/proc"):
-            if name.isdigit() and works_in(int(name), folder) and _program_of(name) == "postgres":
-                yield int(name)
+    if PROC_SELF.is_dir():
+        for process in PROC_SELF.parent.iterdir():
+            if process.name.isdigit() and works_in(int(process.name), folder) and _program_of(process) == "postgres":
+                yield int(process.name)
 
 
-def _program_of(pid: str) -> str:
+def _program_of(process: Path) -> str:
     try:
-        return Path("/proc", pid, "comm").read_text(errors="replace").strip()
+        return (process / "comm").read_text(errors="replace").strip()
     except OSError:
         return ""
 
