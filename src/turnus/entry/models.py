@@ -1,12 +1,17 @@
 """All mapped tables, imported in one place for migrations and tests."""
 
+import turnus.billing.model
+import turnus.catalogue.model
 import turnus.customers.model
 import turnus.identity.model
+import turnus.ledger.model
+import turnus.media.model
 import turnus.platform.db.terms
 import turnus.platform.events.model
 import turnus.platform.idempotency
 import turnus.platform.tenancy.model
 import turnus.settings.model  # noqa: F401
+import turnus.subscriptions.model
 from turnus.platform.db.schema import Base
 
 metadata = Base.metadata

@@ -70,6 +70,10 @@ class NumberIssued(TenantRow):
     """The running value; None when the number was given by hand."""
     object_id: Mapped[UUID]
     issued_at: Mapped[datetime]
+    chain_position: Mapped[int | None]
+    content_hash: Mapped[bytes | None]
+    chain_hash: Mapped[bytes | None]
+    """Documents are chained per range: hash of the previous link, the number and the salted content (nothing personal)."""
 
 
 class TaxGroup(TenantRow):

@@ -71,6 +71,36 @@ def upgrade() -> None:
     op.execute("grant select, insert, update, delete on api_token to turnus_system")
     op.create_index("ix_api_token_created_at", "api_token", ["tenant_id", "created_at", "id"], unique=False)
     op.create_table(
+        "billing_run",
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("trigger", sa.Text(), nullable=False),
+        sa.Column("cutoff_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("filter", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False),
+        sa.Column("started_by", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.CheckConstraint(
+            "status in ('queued', 'running', 'completed', 'completed_with_errors', 'failed', 'canceled')",
+            name=op.f("ck_billing_run_status"),
+        ),
+        sa.CheckConstraint("trigger in ('scheduler', 'manual', 'api')", name=op.f("ck_billing_run_trigger")),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_billing_run")),
+    )
+    op.execute("alter table billing_run enable row level security")
+    op.execute("alter table billing_run force row level security")
+    op.execute(
+        "create policy tenant on billing_run to turnus_app using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid) with check (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid)"
+    )
+    op.execute(
+        "create policy system on billing_run to turnus_system using (current_user = 'turnus_system') with check (current_user = 'turnus_system')"
+    )
+    op.execute("grant select, insert, update, delete on billing_run to turnus_app")
+    op.execute("grant select, insert, update, delete on billing_run to turnus_system")
+    op.create_index("ix_billing_run_created_at", "billing_run", ["tenant_id", "created_at", "id"], unique=False)
+    op.create_index("ix_billing_run_status", "billing_run", ["tenant_id", "status"], unique=False)
+    op.create_table(
         "custom_field",
         sa.Column("entity_type", sa.Text(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
@@ -192,6 +222,89 @@ def upgrade() -> None:
     op.create_index("ix_idempotency_record_created_at", "idempotency_record", ["created_at"], unique=False)
     op.create_index("uq_idempotency_record_key", "idempotency_record", ["tenant_id", "key_hash"], unique=True)
     op.create_table(
+        "ledger_account",
+        sa.Column("number", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.CheckConstraint(
+            "kind in ('asset', 'liability', 'revenue', 'expense', 'tax')", name=op.f("ck_ledger_account_kind")
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_ledger_account")),
+    )
+    op.execute("alter table ledger_account enable row level security")
+    op.execute("alter table ledger_account force row level security")
+    op.execute(
+        "create policy tenant on ledger_account to turnus_app using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid) with check (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid)"
+    )
+    op.execute(
+        "create policy system on ledger_account to turnus_system using (current_user = 'turnus_system') with check (current_user = 'turnus_system')"
+    )
+    op.execute("grant select, insert, update, delete on ledger_account to turnus_app")
+    op.execute("grant select, insert, update, delete on ledger_account to turnus_system")
+    op.create_index("uq_ledger_account_key", "ledger_account", ["tenant_id", "key"], unique=True)
+    op.create_index("uq_ledger_account_number", "ledger_account", ["tenant_id", "number"], unique=True)
+    op.create_table(
+        "ledger_entry",
+        sa.Column("booking_id", sa.Uuid(), nullable=False),
+        sa.Column("document_id", sa.Uuid(), nullable=False),
+        sa.Column("customer_id", sa.Uuid(), nullable=True),
+        sa.Column("booked_on", sa.Date(), nullable=False),
+        sa.Column("account", sa.Text(), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("currency_code", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.CheckConstraint("amount_minor <> 0", name=op.f("ck_ledger_entry_amount")),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_ledger_entry")),
+        info={"privileges": "select, insert"},
+    )
+    op.execute("alter table ledger_entry enable row level security")
+    op.execute("alter table ledger_entry force row level security")
+    op.execute(
+        "create policy tenant on ledger_entry to turnus_app using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid) with check (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid)"
+    )
+    op.execute(
+        "create policy system on ledger_entry to turnus_system using (current_user = 'turnus_system') with check (current_user = 'turnus_system')"
+    )
+    op.execute("grant select, insert on ledger_entry to turnus_app")
+    op.execute("grant select, insert, update, delete on ledger_entry to turnus_system")
+    op.create_index("ix_ledger_entry_account", "ledger_entry", ["tenant_id", "account", "booked_on"], unique=False)
+    op.create_index("ix_ledger_entry_booking", "ledger_entry", ["tenant_id", "booking_id"], unique=False)
+    op.create_index("ix_ledger_entry_document", "ledger_entry", ["tenant_id", "document_id"], unique=False)
+    op.create_table(
+        "media",
+        sa.Column("folder", sa.Text(), nullable=False),
+        sa.Column("is_private", sa.Boolean(), nullable=False),
+        sa.Column("mime_type", sa.Text(), nullable=False),
+        sa.Column("extension", sa.Text(), nullable=False),
+        sa.Column("file_name", sa.Text(), nullable=False),
+        sa.Column("storage_name", sa.Text(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("sha256", sa.LargeBinary(), nullable=False),
+        sa.Column("created_by", sa.Uuid(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_media")),
+        info={"privileges": "select, insert, delete"},
+    )
+    op.execute("alter table media enable row level security")
+    op.execute("alter table media force row level security")
+    op.execute(
+        "create policy tenant on media to turnus_app using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid) with check (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid)"
+    )
+    op.execute(
+        "create policy system on media to turnus_system using (current_user = 'turnus_system') with check (current_user = 'turnus_system')"
+    )
+    op.execute("grant select, insert, delete on media to turnus_app")
+    op.execute("grant select, insert, update, delete on media to turnus_system")
+    op.create_index("ix_media_created_at", "media", ["tenant_id", "created_at", "id"], unique=False)
+    op.create_table(
         "number_issued",
         sa.Column("type", sa.Text(), nullable=False),
         sa.Column("space", sa.Text(), nullable=False),
@@ -200,6 +313,9 @@ def upgrade() -> None:
         sa.Column("value", sa.BigInteger(), nullable=True),
         sa.Column("object_id", sa.Uuid(), nullable=False),
         sa.Column("issued_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("chain_position", sa.BigInteger(), nullable=True),
+        sa.Column("content_hash", sa.LargeBinary(), nullable=True),
+        sa.Column("chain_hash", sa.LargeBinary(), nullable=True),
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_number_issued")),
@@ -369,6 +485,79 @@ def upgrade() -> None:
     op.execute("grant select, insert, update, delete on term to turnus_system")
     op.create_index("ix_term_object", "term", ["tenant_id", "object_id"], unique=False)
     op.create_table(
+        "unit",
+        sa.Column("translations", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False),
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_unit")),
+    )
+    op.execute("alter table unit enable row level security")
+    op.execute("alter table unit force row level security")
+    op.execute(
+        "create policy tenant on unit to turnus_app using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid) with check (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid)"
+    )
+    op.execute(
+        "create policy system on unit to turnus_system using (current_user = 'turnus_system') with check (current_user = 'turnus_system')"
+    )
+    op.execute("grant select, insert, update, delete on unit to turnus_app")
+    op.execute("grant select, insert, update, delete on unit to turnus_system")
+    op.create_index("ix_unit_code", "unit", ["tenant_id", "code"], unique=False)
+    op.create_index("ix_unit_created_at", "unit", ["tenant_id", "created_at", "id"], unique=False)
+    op.create_table(
+        "billing_failure",
+        sa.Column("run_id", sa.Uuid(), nullable=False),
+        sa.Column("customer_id", sa.Uuid(), nullable=False),
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("message", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "run_id"], ["billing_run.tenant_id", "billing_run.id"], name="fk_run_id", ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_billing_failure")),
+    )
+    op.execute("alter table billing_failure enable row level security")
+    op.execute("alter table billing_failure force row level security")
+    op.execute(
+        "create policy tenant on billing_failure to turnus_app using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid) with check (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid)"
+    )
+    op.execute(
+        "create policy system on billing_failure to turnus_system using (current_user = 'turnus_system') with check (current_user = 'turnus_system')"
+    )
+    op.execute("grant select, insert, update, delete on billing_failure to turnus_app")
+    op.execute("grant select, insert, update, delete on billing_failure to turnus_system")
+    op.create_index("ix_billing_failure_run", "billing_failure", ["tenant_id", "run_id"], unique=False)
+    op.create_table(
+        "billing_run_chunk",
+        sa.Column("run_id", sa.Uuid(), nullable=False),
+        sa.Column("invoices", sa.BigInteger(), nullable=False),
+        sa.Column("positions", sa.BigInteger(), nullable=False),
+        sa.Column("suppressed", sa.BigInteger(), nullable=False),
+        sa.Column("gross", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "run_id"], ["billing_run.tenant_id", "billing_run.id"], name="fk_run_id", ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_billing_run_chunk")),
+    )
+    op.execute("alter table billing_run_chunk enable row level security")
+    op.execute("alter table billing_run_chunk force row level security")
+    op.execute(
+        "create policy tenant on billing_run_chunk to turnus_app using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid) with check (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid)"
+    )
+    op.execute(
+        "create policy system on billing_run_chunk to turnus_system using (current_user = 'turnus_system') with check (current_user = 'turnus_system')"
+    )
+    op.execute("grant select, insert, update, delete on billing_run_chunk to turnus_app")
+    op.execute("grant select, insert, update, delete on billing_run_chunk to turnus_system")
+    op.create_index("ix_billing_run_chunk_run", "billing_run_chunk", ["tenant_id", "run_id"], unique=False)
+    op.create_table(
         "credential",
         sa.Column("hash", sa.LargeBinary(), nullable=False),
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
@@ -519,6 +708,48 @@ def upgrade() -> None:
     op.execute("grant select, insert, update, delete on event_position to turnus_app")
     op.execute("grant select, insert, update, delete on event_position to turnus_system")
     op.create_table(
+        "measurement",
+        sa.Column("unit_id", sa.Uuid(), nullable=False),
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=True),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("aggregation_type", sa.Text(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("fair_billing", sa.Boolean(), nullable=False),
+        sa.Column("rounding_mode", sa.Text(), nullable=False),
+        sa.Column("rounding_precision", sa.BigInteger(), nullable=False),
+        sa.Column("event_name", sa.Text(), nullable=True),
+        sa.Column("value_property", sa.Text(), nullable=True),
+        sa.Column("filters", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False),
+        sa.Column("group_by", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.CheckConstraint(
+            "aggregation_type in ('count', 'count_unique', 'sum', 'max', 'min', 'last_value', 'average', 'weighted_average')",
+            name=op.f("ck_measurement_aggregation_type"),
+        ),
+        sa.CheckConstraint(
+            "rounding_mode in ('none', 'up', 'down', 'half_up')", name=op.f("ck_measurement_rounding_mode")
+        ),
+        sa.CheckConstraint("type in ('recurring', 'metered')", name=op.f("ck_measurement_type")),
+        sa.ForeignKeyConstraint(["tenant_id", "unit_id"], ["unit.tenant_id", "unit.id"], name="fk_unit_id"),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_measurement")),
+    )
+    op.execute("alter table measurement enable row level security")
+    op.execute("alter table measurement force row level security")
+    op.execute(
+        "create policy tenant on measurement to turnus_app using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid) with check (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid)"
+    )
+    op.execute(
+        "create policy system on measurement to turnus_system using (current_user = 'turnus_system') with check (current_user = 'turnus_system')"
+    )
+    op.execute("grant select, insert, update, delete on measurement to turnus_app")
+    op.execute("grant select, insert, update, delete on measurement to turnus_system")
+    op.create_index("ix_measurement_created_at", "measurement", ["tenant_id", "created_at", "id"], unique=False)
+    op.create_index("uq_measurement_code", "measurement", ["tenant_id", "code"], unique=True)
+    op.create_table(
         "tax",
         sa.Column("tax_group_id", sa.Uuid(), nullable=False),
         sa.Column("description", sa.Text(), nullable=False),
@@ -550,6 +781,42 @@ def upgrade() -> None:
     op.create_index(
         "uq_tax_country_from", "tax", ["tenant_id", "tax_group_id", "country_code", "valid_from"], unique=True
     )
+    op.create_table(
+        "billing_group",
+        sa.Column("customer_id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("custom_day", sa.BigInteger(), nullable=True),
+        sa.Column("custom_month", sa.BigInteger(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.CheckConstraint(
+            "type in ('start_of_month', 'end_of_month', 'start_of_year', 'end_of_year', 'custom')",
+            name=op.f("ck_billing_group_type"),
+        ),
+        sa.CheckConstraint("custom_day between 1 and 31", name=op.f("ck_billing_group_custom_day")),
+        sa.CheckConstraint("custom_month between 1 and 12", name=op.f("ck_billing_group_custom_month")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "customer_id"],
+            ["customer.tenant_id", "customer.id"],
+            name="fk_customer_id",
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_billing_group")),
+    )
+    op.execute("alter table billing_group enable row level security")
+    op.execute("alter table billing_group force row level security")
+    op.execute(
+        "create policy tenant on billing_group to turnus_app using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid) with check (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid)"
+    )
+    op.execute(
+        "create policy system on billing_group to turnus_system using (current_user = 'turnus_system') with check (current_user = 'turnus_system')"
+    )
+    op.execute("grant select, insert, update, delete on billing_group to turnus_app")
+    op.execute("grant select, insert, update, delete on billing_group to turnus_system")
+    op.create_index("ix_billing_group_customer", "billing_group", ["tenant_id", "customer_id"], unique=False)
     op.create_table(
         "customer_address",
         sa.Column("customer_id", sa.Uuid(), nullable=False),
@@ -667,11 +934,577 @@ def upgrade() -> None:
         unique=True,
         postgresql_where=sa.text("is_default"),
     )
+    op.create_table(
+        "invoice",
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("unpaid_minor", sa.BigInteger(), nullable=False),
+        sa.Column("pay_date", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("last_sent_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("internal_note", sa.Text(), nullable=True),
+        sa.Column("custom_fields", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False),
+        sa.Column("pdf_id", sa.Uuid(), nullable=True),
+        sa.Column("xml_id", sa.Uuid(), nullable=True),
+        sa.Column("document_hash", sa.LargeBinary(), nullable=True),
+        sa.Column("render_after", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("render_attempts", sa.BigInteger(), nullable=False),
+        sa.Column("render_error", sa.Text(), nullable=True),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("customer_id", sa.Uuid(), nullable=False),
+        sa.Column("currency_code", sa.Text(), nullable=False),
+        sa.Column("number", sa.Text(), nullable=True),
+        sa.Column("number_folded", sa.Text(collation="C"), nullable=True),
+        sa.Column("language", sa.Text(), nullable=False),
+        sa.Column("finalization_date", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("issue_date", sa.Date(), nullable=True),
+        sa.Column("due_date", sa.Date(), nullable=True),
+        sa.Column("net_minor", sa.BigInteger(), nullable=False),
+        sa.Column("tax_minor", sa.BigInteger(), nullable=False),
+        sa.Column("gross_minor", sa.BigInteger(), nullable=False),
+        sa.Column("discount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("service_from", sa.Date(), nullable=True),
+        sa.Column("service_to", sa.Date(), nullable=True),
+        sa.Column("tax_case", sa.Text(), nullable=True),
+        sa.Column("taxes", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False),
+        sa.Column("purchase_order_number", sa.Text(), nullable=True),
+        sa.Column("invoice_address_id", sa.Uuid(), nullable=True),
+        sa.Column("e_invoice_format", sa.Text(), nullable=False),
+        sa.Column("run_id", sa.Uuid(), nullable=True),
+        sa.Column("xact_id", sa.BigInteger(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.CheckConstraint(
+            "source in ('subscription', 'manual', 'cart', 'api', 'import')", name=op.f("ck_invoice_source")
+        ),
+        sa.CheckConstraint(
+            "status in ('STATUS_DRAFT', 'STATUS_FINALIZING', 'STATUS_UNPAID', 'STATUS_PAID', 'STATUS_CANCELED', 'STATUS_CREDITED', 'STATUS_REFUNDED', 'STATUS_CLOSED')",
+            name=op.f("ck_invoice_status"),
+        ),
+        sa.CheckConstraint(
+            "type in ('TYPE_INVOICE', 'TYPE_CREDIT_NOTE', 'TYPE_CANCELLATION', 'TYPE_CORRECTION', 'TYPE_PARTIAL', 'TYPE_SELF_BILLED', 'TYPE_PROFORMA')",
+            name=op.f("ck_invoice_type"),
+        ),
+        sa.CheckConstraint("gross_minor = net_minor + tax_minor", name=op.f("ck_invoice_gross")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "customer_id"], ["customer.tenant_id", "customer.id"], name="fk_customer_id"
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_invoice")),
+    )
+    op.execute("alter table invoice enable row level security")
+    op.execute("alter table invoice force row level security")
+    op.execute(
+        "create policy tenant on invoice to turnus_app using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid) with check (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid)"
+    )
+    op.execute(
+        "create policy system on invoice to turnus_system using (current_user = 'turnus_system') with check (current_user = 'turnus_system')"
+    )
+    op.execute("grant select, insert, update, delete on invoice to turnus_app")
+    op.execute("grant select, insert, update, delete on invoice to turnus_system")
+    op.create_index("ix_invoice_created_at", "invoice", ["tenant_id", "created_at", "id"], unique=False)
+    op.create_index(
+        "ix_invoice_currency",
+        "invoice",
+        ["tenant_id", "currency_code"],
+        unique=False,
+        postgresql_where=sa.text("currency_code <> 'EUR'"),
+    )
+    op.create_index("ix_invoice_customer", "invoice", ["tenant_id", "customer_id"], unique=False)
+    op.create_index("ix_invoice_due", "invoice", ["tenant_id", "due_date", "id"], unique=False)
+    op.create_index("ix_invoice_finalization", "invoice", ["tenant_id", "finalization_date", "id"], unique=False)
+    op.create_index("ix_invoice_gross", "invoice", ["tenant_id", "gross_minor", "id"], unique=False)
+    op.create_index(
+        "ix_invoice_run",
+        "invoice",
+        ["tenant_id", "run_id"],
+        unique=False,
+        postgresql_where=sa.text("run_id is not null"),
+    )
+    op.create_index("ix_invoice_status", "invoice", ["tenant_id", "status", "id"], unique=False)
+    op.create_index(
+        "ix_invoice_to_render",
+        "invoice",
+        ["tenant_id", "render_after"],
+        unique=False,
+        postgresql_where=sa.text("status = 'STATUS_FINALIZING'"),
+    )
+    op.create_index(
+        "ix_invoice_type",
+        "invoice",
+        ["tenant_id", "type"],
+        unique=False,
+        postgresql_where=sa.text("type <> 'TYPE_INVOICE'"),
+    )
+    op.create_index("uq_invoice_number", "invoice", ["tenant_id", "number_folded"], unique=True)
+    op.create_table(
+        "product",
+        sa.Column("translations", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False),
+        sa.Column("name_key", sa.Text(collation="C"), nullable=False),
+        sa.Column("internal_name", sa.Text(), nullable=True),
+        sa.Column("number", sa.Text(), nullable=True),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("measurement_id", sa.Uuid(), nullable=False),
+        sa.Column("tax_group_id", sa.Uuid(), nullable=False),
+        sa.Column("invoice_visibility", sa.Text(), nullable=False),
+        sa.Column("revenue_account", sa.Text(), nullable=True),
+        sa.Column("is_archived", sa.Boolean(), nullable=False),
+        sa.Column("external_id", sa.Text(), nullable=True),
+        sa.Column("custom_fields", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False),
+        sa.Column("metadata", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.CheckConstraint(
+            "invoice_visibility in ('always', 'only_if_charged')", name=op.f("ck_product_invoice_visibility")
+        ),
+        sa.CheckConstraint("type in ('product', 'charge', 'plan')", name=op.f("ck_product_type")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "measurement_id"], ["measurement.tenant_id", "measurement.id"], name="fk_measurement_id"
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "tax_group_id"], ["tax_group.tenant_id", "tax_group.id"], name="fk_tax_group_id"
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_product")),
+    )
+    op.execute("alter table product enable row level security")
+    op.execute("alter table product force row level security")
+    op.execute(
+        "create policy tenant on product to turnus_app using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid) with check (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid)"
+    )
+    op.execute(
+        "create policy system on product to turnus_system using (current_user = 'turnus_system') with check (current_user = 'turnus_system')"
+    )
+    op.execute("grant select, insert, update, delete on product to turnus_app")
+    op.execute("grant select, insert, update, delete on product to turnus_system")
+    op.create_index("ix_product_archived", "product", ["tenant_id", "is_archived"], unique=False)
+    op.create_index("ix_product_created_at", "product", ["tenant_id", "created_at", "id"], unique=False)
+    op.create_index("ix_product_name", "product", ["tenant_id", "name_key", "id"], unique=False)
+    op.create_index("ix_product_number", "product", ["tenant_id", "number", "id"], unique=False)
+    op.create_index("ix_product_type", "product", ["tenant_id", "type"], unique=False)
+    op.create_index("uq_product_external_id", "product", ["tenant_id", "external_id"], unique=True)
+    op.create_table(
+        "invoice_position",
+        sa.Column("invoice_id", sa.Uuid(), nullable=True),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("quantity", sa.Numeric(precision=30, scale=12), nullable=False),
+        sa.Column("unit_id", sa.Uuid(), nullable=True),
+        sa.Column("unit_price", sa.Numeric(precision=30, scale=12), nullable=False),
+        sa.Column("base_minor", sa.BigInteger(), nullable=False),
+        sa.Column("discount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("net_minor", sa.BigInteger(), nullable=False),
+        sa.Column("tax_minor", sa.BigInteger(), nullable=False),
+        sa.Column("gross_minor", sa.BigInteger(), nullable=False),
+        sa.Column("tax_group_id", sa.Uuid(), nullable=True),
+        sa.Column("tax_category", sa.Text(), nullable=False),
+        sa.Column("tax_rate", sa.Numeric(precision=30, scale=12), nullable=True),
+        sa.Column("service_from", sa.Date(), nullable=True),
+        sa.Column("service_to", sa.Date(), nullable=True),
+        sa.Column("subscription_id", sa.Uuid(), nullable=True),
+        sa.Column("item_id", sa.Uuid(), nullable=True),
+        sa.Column("product_id", sa.Uuid(), nullable=True),
+        sa.Column("charge_kind", sa.Text(), nullable=True),
+        sa.Column("period_start", sa.Date(), nullable=True),
+        sa.Column("sequence", sa.BigInteger(), nullable=True),
+        sa.Column("charge", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.CheckConstraint(
+            "charge_kind in ('period', 'usage', 'one_time', 'change', 'credit')",
+            name=op.f("ck_invoice_position_charge_kind"),
+        ),
+        sa.CheckConstraint(
+            "type in ('product', 'discount', 'setup', 'dunning_fee', 'invoice')", name=op.f("ck_invoice_position_type")
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "invoice_id"],
+            ["invoice.tenant_id", "invoice.id"],
+            name="fk_invoice_position_invoice",
+            ondelete="CASCADE",
+            initially="DEFERRED",
+            deferrable=True,
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_invoice_position")),
+    )
+    op.execute("alter table invoice_position enable row level security")
+    op.execute("alter table invoice_position force row level security")
+    op.execute(
+        "create policy tenant on invoice_position to turnus_app using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid) with check (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid)"
+    )
+    op.execute(
+        "create policy system on invoice_position to turnus_system using (current_user = 'turnus_system') with check (current_user = 'turnus_system')"
+    )
+    op.execute("grant select, insert, update, delete on invoice_position to turnus_app")
+    op.execute("grant select, insert, update, delete on invoice_position to turnus_system")
+    op.create_index(
+        "ix_invoice_position_invoice", "invoice_position", ["tenant_id", "invoice_id", "position"], unique=False
+    )
+    op.create_index(
+        "uq_invoice_position_charge",
+        "invoice_position",
+        ["tenant_id", "item_id", "period_start", "charge_kind", "sequence"],
+        unique=True,
+        postgresql_where=sa.text("charge_kind is not null"),
+    )
+    op.create_table(
+        "invoice_snapshot",
+        sa.Column("document", sa.LargeBinary(), nullable=False),
+        sa.Column("salt", sa.LargeBinary(), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "id"],
+            ["invoice.tenant_id", "invoice.id"],
+            name="fk_invoice_snapshot_invoice",
+            initially="DEFERRED",
+            deferrable=True,
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_invoice_snapshot")),
+        info={"privileges": "select, insert"},
+    )
+    op.execute("alter table invoice_snapshot enable row level security")
+    op.execute("alter table invoice_snapshot force row level security")
+    op.execute(
+        "create policy tenant on invoice_snapshot to turnus_app using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid) with check (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid)"
+    )
+    op.execute(
+        "create policy system on invoice_snapshot to turnus_system using (current_user = 'turnus_system') with check (current_user = 'turnus_system')"
+    )
+    op.execute("grant select, insert on invoice_snapshot to turnus_app")
+    op.execute("grant select, insert, update, delete on invoice_snapshot to turnus_system")
+    op.create_table(
+        "price_plan",
+        sa.Column("product_id", sa.Uuid(), nullable=False),
+        sa.Column("internal_name", sa.Text(), nullable=True),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("previous_version_id", sa.Uuid(), nullable=True),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("calculation_type", sa.Text(), nullable=False),
+        sa.Column("apply_trial", sa.Boolean(), nullable=False),
+        sa.Column("trial_period", sa.Text(), nullable=True),
+        sa.Column("pay_in_advance", sa.Boolean(), nullable=False),
+        sa.Column("pro_rata", sa.Boolean(), nullable=False),
+        sa.Column("free_units", sa.Numeric(precision=30, scale=12), nullable=True),
+        sa.Column("billing_interval", sa.Text(), nullable=True),
+        sa.Column("show_price_per_interval", sa.Text(), nullable=True),
+        sa.Column("currency_code", sa.Text(), nullable=False),
+        sa.Column("price", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False),
+        sa.Column("minimum_amount", sa.Numeric(precision=30, scale=12), nullable=True),
+        sa.Column("maximum_amount", sa.Numeric(precision=30, scale=12), nullable=True),
+        sa.Column("tax_included", sa.Boolean(), nullable=False),
+        sa.Column("sales_channel", sa.Text(), nullable=True),
+        sa.Column("custom", sa.Boolean(), nullable=False),
+        sa.Column("customer_id", sa.Uuid(), nullable=True),
+        sa.Column("archived_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.CheckConstraint(
+            "(type = 'one_time') = (billing_interval is null)", name=op.f("ck_price_plan_billing_interval")
+        ),
+        sa.CheckConstraint(
+            "calculation_type in ('flat_fee', 'per_unit', 'tiered', 'volume', 'stair_step', 'percentage', 'package')",
+            name=op.f("ck_price_plan_calculation_type"),
+        ),
+        sa.CheckConstraint("status in ('draft', 'active', 'archived')", name=op.f("ck_price_plan_status")),
+        sa.CheckConstraint("type in ('recurring', 'one_time')", name=op.f("ck_price_plan_type")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "customer_id"],
+            ["customer.tenant_id", "customer.id"],
+            name="fk_customer_id",
+            ondelete="SET NULL (customer_id)",
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "previous_version_id"],
+            ["price_plan.tenant_id", "price_plan.id"],
+            name="fk_previous_version_id",
+            ondelete="SET NULL (previous_version_id)",
+        ),
+        sa.ForeignKeyConstraint(["tenant_id", "product_id"], ["product.tenant_id", "product.id"], name="fk_product_id"),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_price_plan")),
+    )
+    op.execute("alter table price_plan enable row level security")
+    op.execute("alter table price_plan force row level security")
+    op.execute(
+        "create policy tenant on price_plan to turnus_app using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid) with check (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid)"
+    )
+    op.execute(
+        "create policy system on price_plan to turnus_system using (current_user = 'turnus_system') with check (current_user = 'turnus_system')"
+    )
+    op.execute("grant select, insert, update, delete on price_plan to turnus_app")
+    op.execute("grant select, insert, update, delete on price_plan to turnus_system")
+    op.create_index("ix_price_plan_created_at", "price_plan", ["tenant_id", "created_at", "id"], unique=False)
+    op.create_index("ix_price_plan_currency", "price_plan", ["tenant_id", "currency_code"], unique=False)
+    op.create_index("ix_price_plan_custom", "price_plan", ["tenant_id", "custom"], unique=False)
+    op.create_index("ix_price_plan_customer", "price_plan", ["tenant_id", "customer_id"], unique=False)
+    op.create_index("ix_price_plan_interval", "price_plan", ["tenant_id", "billing_interval"], unique=False)
+    op.create_index("ix_price_plan_product", "price_plan", ["tenant_id", "product_id"], unique=False)
+    op.create_index("ix_price_plan_status", "price_plan", ["tenant_id", "status"], unique=False)
+    op.create_table(
+        "subscription",
+        sa.Column("number", sa.Text(), nullable=False),
+        sa.Column("number_folded", sa.Text(collation="C"), nullable=False),
+        sa.Column("external_id", sa.Text(), nullable=True),
+        sa.Column("name", sa.Text(), nullable=True),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("customer_id", sa.Uuid(), nullable=False),
+        sa.Column("invoice_address_id", sa.Uuid(), nullable=True),
+        sa.Column("billing_group_id", sa.Uuid(), nullable=True),
+        sa.Column("po_number", sa.Text(), nullable=True),
+        sa.Column("contract_start", sa.Date(), nullable=False),
+        sa.Column("billing_start", sa.Date(), nullable=False),
+        sa.Column("contract_end", sa.Date(), nullable=True),
+        sa.Column("time_zone", sa.Text(), nullable=False),
+        sa.Column("trial_ends_on", sa.Date(), nullable=True),
+        sa.Column("activated_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("cancelled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("cancellation_date", sa.Date(), nullable=True),
+        sa.Column("cancellation_reason", sa.Text(), nullable=True),
+        sa.Column("cancellation_credit_type", sa.Text(), nullable=True),
+        sa.Column("last_billing_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("next_billing_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("parked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("parked_reason", sa.Text(), nullable=True),
+        sa.Column("periods", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False),
+        sa.Column("custom_fields", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False),
+        sa.Column("metadata", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.CheckConstraint(
+            "status in ('draft', 'offer', 'active', 'paused', 'cancelled', 'terminated')",
+            name=op.f("ck_subscription_status"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "billing_group_id"],
+            ["billing_group.tenant_id", "billing_group.id"],
+            name="fk_billing_group_id",
+            ondelete="SET NULL (billing_group_id)",
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "customer_id"], ["customer.tenant_id", "customer.id"], name="fk_customer_id"
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "invoice_address_id"],
+            ["customer_address.tenant_id", "customer_address.id"],
+            name="fk_invoice_address_id",
+            ondelete="SET NULL (invoice_address_id)",
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_subscription")),
+    )
+    op.execute("alter table subscription enable row level security")
+    op.execute("alter table subscription force row level security")
+    op.execute(
+        "create policy tenant on subscription to turnus_app using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid) with check (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid)"
+    )
+    op.execute(
+        "create policy system on subscription to turnus_system using (current_user = 'turnus_system') with check (current_user = 'turnus_system')"
+    )
+    op.execute("grant select, insert, update, delete on subscription to turnus_app")
+    op.execute("grant select, insert, update, delete on subscription to turnus_system")
+    op.create_index("ix_subscription_activated", "subscription", ["tenant_id", "activated_at", "id"], unique=False)
+    op.create_index(
+        "ix_subscription_activated_desc",
+        "subscription",
+        ["tenant_id", sa.literal_column("activated_at desc nulls last"), sa.literal_column("id desc")],
+        unique=False,
+    )
+    op.create_index("ix_subscription_created_at", "subscription", ["tenant_id", "created_at", "id"], unique=False)
+    op.create_index("ix_subscription_customer", "subscription", ["tenant_id", "customer_id"], unique=False)
+    op.create_index(
+        "ix_subscription_due",
+        "subscription",
+        ["tenant_id", "customer_id", "next_billing_at"],
+        unique=False,
+        postgresql_where=sa.text("next_billing_at is not null and parked_at is null"),
+    )
+    op.create_index("ix_subscription_end", "subscription", ["tenant_id", "contract_end", "id"], unique=False)
+    op.create_index(
+        "ix_subscription_end_desc",
+        "subscription",
+        ["tenant_id", sa.literal_column("contract_end desc nulls last"), sa.literal_column("id desc")],
+        unique=False,
+    )
+    op.create_index("ix_subscription_group", "subscription", ["tenant_id", "billing_group_id"], unique=False)
+    op.create_index(
+        "ix_subscription_next",
+        "subscription",
+        ["tenant_id", "next_billing_at"],
+        unique=False,
+        postgresql_where=sa.text("next_billing_at is not null and parked_at is null"),
+    )
+    op.create_index(
+        "ix_subscription_parked",
+        "subscription",
+        ["tenant_id", "parked_at"],
+        unique=False,
+        postgresql_where=sa.text("parked_at is not null"),
+    )
+    op.create_index("ix_subscription_po", "subscription", ["tenant_id", "po_number"], unique=False)
+    op.create_index("ix_subscription_status", "subscription", ["tenant_id", "status", "id"], unique=False)
+    op.create_index("ix_subscription_trial", "subscription", ["tenant_id", "trial_ends_on", "id"], unique=False)
+    op.create_index(
+        "ix_subscription_trial_desc",
+        "subscription",
+        ["tenant_id", sa.literal_column("trial_ends_on desc nulls last"), sa.literal_column("id desc")],
+        unique=False,
+    )
+    op.create_index("uq_subscription_external_id", "subscription", ["tenant_id", "external_id"], unique=True)
+    op.create_index("uq_subscription_number", "subscription", ["tenant_id", "number_folded"], unique=True)
+    op.create_table(
+        "subscription_item",
+        sa.Column("subscription_id", sa.Uuid(), nullable=False),
+        sa.Column("parent_id", sa.Uuid(), nullable=True),
+        sa.Column("product_id", sa.Uuid(), nullable=False),
+        sa.Column("price_plan_id", sa.Uuid(), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("further_information", sa.Text(), nullable=True),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("quantity", sa.Numeric(precision=30, scale=12), nullable=False),
+        sa.Column("start_date", sa.Date(), nullable=False),
+        sa.Column("end_date", sa.Date(), nullable=True),
+        sa.Column("custom_price", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
+        sa.Column("periods", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False),
+        sa.Column("anchor", sa.Date(), nullable=True),
+        sa.Column("anchor_day", sa.BigInteger(), nullable=True),
+        sa.Column("billed_from", sa.Date(), nullable=True),
+        sa.Column("billed_until", sa.Date(), nullable=True),
+        sa.Column("last_billed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("next_billing_on", sa.Date(), nullable=True),
+        sa.Column("rerate_from", sa.Date(), nullable=True),
+        sa.Column("coupon_periods", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
+        sa.Column("activated_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.CheckConstraint(
+            "status in ('draft', 'pending', 'active', 'canceled', 'terminated')",
+            name=op.f("ck_subscription_item_status"),
+        ),
+        sa.CheckConstraint(
+            "type in ('option', 'plan', 'product', 'charge', 'addon')", name=op.f("ck_subscription_item_type")
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "parent_id"],
+            ["subscription_item.tenant_id", "subscription_item.id"],
+            name="fk_parent_id",
+            ondelete="SET NULL (parent_id)",
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "price_plan_id"], ["price_plan.tenant_id", "price_plan.id"], name="fk_price_plan_id"
+        ),
+        sa.ForeignKeyConstraint(["tenant_id", "product_id"], ["product.tenant_id", "product.id"], name="fk_product_id"),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "subscription_id"],
+            ["subscription.tenant_id", "subscription.id"],
+            name="fk_subscription_id",
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_subscription_item")),
+    )
+    op.execute("alter table subscription_item enable row level security")
+    op.execute("alter table subscription_item force row level security")
+    op.execute(
+        "create policy tenant on subscription_item to turnus_app using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid) with check (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid)"
+    )
+    op.execute(
+        "create policy system on subscription_item to turnus_system using (current_user = 'turnus_system') with check (current_user = 'turnus_system')"
+    )
+    op.execute("grant select, insert, update, delete on subscription_item to turnus_app")
+    op.execute("grant select, insert, update, delete on subscription_item to turnus_system")
+    op.create_index(
+        "ix_subscription_item_price_plan", "subscription_item", ["tenant_id", "price_plan_id"], unique=False
+    )
+    op.create_index("ix_subscription_item_product", "subscription_item", ["tenant_id", "product_id"], unique=False)
+    op.create_index(
+        "ix_subscription_item_subscription",
+        "subscription_item",
+        ["tenant_id", "subscription_id", "position"],
+        unique=False,
+    )
     # ### end Alembic commands ###
 
 
 def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
+    op.drop_index("ix_subscription_item_subscription", table_name="subscription_item")
+    op.drop_index("ix_subscription_item_product", table_name="subscription_item")
+    op.drop_index("ix_subscription_item_price_plan", table_name="subscription_item")
+    op.drop_table("subscription_item")
+    op.drop_index("uq_subscription_number", table_name="subscription")
+    op.drop_index("uq_subscription_external_id", table_name="subscription")
+    op.drop_index("ix_subscription_trial_desc", table_name="subscription")
+    op.drop_index("ix_subscription_trial", table_name="subscription")
+    op.drop_index("ix_subscription_status", table_name="subscription")
+    op.drop_index("ix_subscription_po", table_name="subscription")
+    op.drop_index(
+        "ix_subscription_parked", table_name="subscription", postgresql_where=sa.text("parked_at is not null")
+    )
+    op.drop_index(
+        "ix_subscription_next",
+        table_name="subscription",
+        postgresql_where=sa.text("next_billing_at is not null and parked_at is null"),
+    )
+    op.drop_index("ix_subscription_group", table_name="subscription")
+    op.drop_index("ix_subscription_end_desc", table_name="subscription")
+    op.drop_index("ix_subscription_end", table_name="subscription")
+    op.drop_index(
+        "ix_subscription_due",
+        table_name="subscription",
+        postgresql_where=sa.text("next_billing_at is not null and parked_at is null"),
+    )
+    op.drop_index("ix_subscription_customer", table_name="subscription")
+    op.drop_index("ix_subscription_created_at", table_name="subscription")
+    op.drop_index("ix_subscription_activated_desc", table_name="subscription")
+    op.drop_index("ix_subscription_activated", table_name="subscription")
+    op.drop_table("subscription")
+    op.drop_index("ix_price_plan_status", table_name="price_plan")
+    op.drop_index("ix_price_plan_product", table_name="price_plan")
+    op.drop_index("ix_price_plan_interval", table_name="price_plan")
+    op.drop_index("ix_price_plan_customer", table_name="price_plan")
+    op.drop_index("ix_price_plan_custom", table_name="price_plan")
+    op.drop_index("ix_price_plan_currency", table_name="price_plan")
+    op.drop_index("ix_price_plan_created_at", table_name="price_plan")
+    op.drop_table("price_plan")
+    op.drop_table("invoice_snapshot")
+    op.drop_index(
+        "uq_invoice_position_charge", table_name="invoice_position", postgresql_where=sa.text("charge_kind is not null")
+    )
+    op.drop_index("ix_invoice_position_invoice", table_name="invoice_position")
+    op.drop_table("invoice_position")
+    op.drop_index("uq_product_external_id", table_name="product")
+    op.drop_index("ix_product_type", table_name="product")
+    op.drop_index("ix_product_number", table_name="product")
+    op.drop_index("ix_product_name", table_name="product")
+    op.drop_index("ix_product_created_at", table_name="product")
+    op.drop_index("ix_product_archived", table_name="product")
+    op.drop_table("product")
+    op.drop_index("uq_invoice_number", table_name="invoice")
+    op.drop_index("ix_invoice_type", table_name="invoice", postgresql_where=sa.text("type <> 'TYPE_INVOICE'"))
+    op.drop_index(
+        "ix_invoice_to_render", table_name="invoice", postgresql_where=sa.text("status = 'STATUS_FINALIZING'")
+    )
+    op.drop_index("ix_invoice_status", table_name="invoice")
+    op.drop_index("ix_invoice_run", table_name="invoice", postgresql_where=sa.text("run_id is not null"))
+    op.drop_index("ix_invoice_gross", table_name="invoice")
+    op.drop_index("ix_invoice_finalization", table_name="invoice")
+    op.drop_index("ix_invoice_due", table_name="invoice")
+    op.drop_index("ix_invoice_customer", table_name="invoice")
+    op.drop_index("ix_invoice_currency", table_name="invoice", postgresql_where=sa.text("currency_code <> 'EUR'"))
+    op.drop_index("ix_invoice_created_at", table_name="invoice")
+    op.drop_table("invoice")
     op.drop_index("uq_customer_email_login", table_name="customer_email", postgresql_where=sa.text("is_default"))
     op.drop_index("uq_customer_email_default", table_name="customer_email", postgresql_where=sa.text("is_default"))
     op.drop_index(
@@ -692,8 +1525,13 @@ def downgrade() -> None:
     )
     op.drop_index("ix_customer_address_customer", table_name="customer_address")
     op.drop_table("customer_address")
+    op.drop_index("ix_billing_group_customer", table_name="billing_group")
+    op.drop_table("billing_group")
     op.drop_index("uq_tax_country_from", table_name="tax")
     op.drop_table("tax")
+    op.drop_index("uq_measurement_code", table_name="measurement")
+    op.drop_index("ix_measurement_created_at", table_name="measurement")
+    op.drop_table("measurement")
     op.drop_table("event_position")
     op.drop_index("uq_customer_number", table_name="customer")
     op.drop_index("uq_customer_external_id", table_name="customer")
@@ -720,6 +1558,13 @@ def downgrade() -> None:
     op.drop_table("customer")
     op.drop_index("ix_credential_principal", table_name="credential")
     op.drop_table("credential")
+    op.drop_index("ix_billing_run_chunk_run", table_name="billing_run_chunk")
+    op.drop_table("billing_run_chunk")
+    op.drop_index("ix_billing_failure_run", table_name="billing_failure")
+    op.drop_table("billing_failure")
+    op.drop_index("ix_unit_created_at", table_name="unit")
+    op.drop_index("ix_unit_code", table_name="unit")
+    op.drop_table("unit")
     op.drop_index("ix_term_object", table_name="term")
     op.drop_table("term")
     op.drop_table("tenant")
@@ -735,6 +1580,15 @@ def downgrade() -> None:
     op.drop_index("uq_number_issued_number", table_name="number_issued")
     op.drop_index("ix_number_issued_range", table_name="number_issued")
     op.drop_table("number_issued")
+    op.drop_index("ix_media_created_at", table_name="media")
+    op.drop_table("media")
+    op.drop_index("ix_ledger_entry_document", table_name="ledger_entry")
+    op.drop_index("ix_ledger_entry_booking", table_name="ledger_entry")
+    op.drop_index("ix_ledger_entry_account", table_name="ledger_entry")
+    op.drop_table("ledger_entry")
+    op.drop_index("uq_ledger_account_number", table_name="ledger_account")
+    op.drop_index("uq_ledger_account_key", table_name="ledger_account")
+    op.drop_table("ledger_account")
     op.drop_index("uq_idempotency_record_key", table_name="idempotency_record")
     op.drop_index("ix_idempotency_record_created_at", table_name="idempotency_record")
     op.drop_table("idempotency_record")
@@ -748,6 +1602,9 @@ def downgrade() -> None:
     op.drop_table("customer_group")
     op.drop_index("uq_custom_field_key", table_name="custom_field")
     op.drop_table("custom_field")
+    op.drop_index("ix_billing_run_status", table_name="billing_run")
+    op.drop_index("ix_billing_run_created_at", table_name="billing_run")
+    op.drop_table("billing_run")
     op.drop_index("ix_api_token_created_at", table_name="api_token")
     op.drop_table("api_token")
     op.drop_index("ix_activity_resource", table_name="activity")

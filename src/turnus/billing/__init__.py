@@ -1,0 +1,1 @@
+"""Billing: the run that turns contracts into invoices, and the documents it makes."""

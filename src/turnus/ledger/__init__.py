@@ -1,0 +1,1 @@
+"""The books: balanced entries, written once and never changed."""

@@ -1,0 +1,1 @@
+"""Stored files: rendered documents and uploads."""

@@ -1,0 +1,1 @@
+"""Contracts: subscriptions and their items."""
