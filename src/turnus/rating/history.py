@@ -155,7 +155,7 @@ def carried_coupons(history: History, span: Span) -> set[Id]:
 def price_at(history: History, start: date) -> Price:
     """The price version that counts on the first day of a period."""
     price = history.item.price
-    for version in history.item.versions:
+    for version in sorted(history.item.versions, key=lambda version: version.from_):
         if version.from_ <= start and known(version.recorded_on, history.until):
             price = version.price
     return price
@@ -197,6 +197,8 @@ def rate_to(history: History, basis: Basis, span: Span, facts: Sequence[Fact], c
         if end.credit_type == "pro_rata":
             by_days = True
         elif history.in_advance and end.credit_type == "none":
+            stop = history.meter.point(end.on, end.at)
+            facts = [fact for fact in facts if fact.point < stop]
             cut = span.cut
         elif history.in_advance and end.credit_type == "full":
             cut = span.start

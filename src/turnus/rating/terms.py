@@ -1,4 +1,4 @@
-"""Contract terms, notice and the date on which a contract ends; the length of a trial (§§ 187, 188 BGB for the sums)."""
+"""Contract terms, notice and the date on which a contract ends; the length of a trial (§§ 187, 188 BGB)."""
 
 from __future__ import annotations
 
