@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, TypeVar
 from uuid import UUID
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Mapped
 from sqlalchemy.sql.ddl import sort_tables
 
 from turnus.kernel.errors import Problem
@@ -22,13 +21,7 @@ from turnus.platform.events.facts import EventType, Fact
 from turnus.platform.tenancy.enter import TenantInfo
 
 ALL_PERMISSIONS = "*"
-Row = TypeVar("Row", bound="TenantOwned")
-
-
-class TenantOwned(Protocol):
-    """A mapped row of a tenant."""
-
-    tenant_id: Mapped[UUID]
+Row = TypeVar("Row")
 
 
 class Forbidden(Problem):
@@ -133,9 +126,10 @@ class Context:
 
     def add(self, row: Row) -> Row:
         """Add a new row of this tenant; its id is made when it has none. It is written by the next `flush`."""
-        row.tenant_id = self.tenant.id
-        if getattr(row, "id", self) is None:
-            row.id = new_id()
+        mapped: Any = row
+        mapped.tenant_id = self.tenant.id
+        if getattr(mapped, "id", self) is None:
+            mapped.id = new_id()
         self.unit.pending.append(row)
         return row
 

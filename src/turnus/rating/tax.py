@@ -15,7 +15,7 @@ import msgspec
 from turnus.kernel.rounding import allocate, round_minor
 
 Category = Literal["S", "Z", "E", "AE", "K", "G", "O"]
-EU = frozenset("AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK".split())
+EU = frozenset(["AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IT", "LT", "LU", "LV", "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK"])
 """Member states, by ISO code (in tax rates Greece is EL)."""
 
 NOTES = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import secrets
 from datetime import date
@@ -71,6 +72,11 @@ def draw(range: Range, day: date, customer_number: str = "") -> Drawn:
     range.current_number += 1
     text = str(range.current_number).zfill(range.min_digits)
     return Drawn(format_number(range.format, text, day, customer_number), range.current_number)
+
+
+def next_link(previous: bytes, number: str, content: bytes) -> bytes:
+    """The next link of a range's hash chain: previous link, number, content hash of the document."""
+    return hashlib.sha256(previous + number.encode() + content).digest()
 
 
 def format_violations(type: str, format: str, reset: str) -> list[tuple[str, str]]:

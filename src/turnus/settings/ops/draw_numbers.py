@@ -17,10 +17,14 @@ from turnus.settings.number_ranges import Drawn, Range
 
 MAX_COLLISIONS = 1000
 _LOCK = (
-    "select id, type, method, format, min_digits, random_length, current_number, reset, reset_period"
+    "select id, chain_hash, chain_length,"
+    " type, method, format, min_digits, random_length, current_number, reset, reset_period"
     " from number_range where type = %s for no key update"
 )
-_ADVANCE = "update number_range set current_number = %s, reset_period = %s, updated_at = %s where id = %s"
+_ADVANCE = (
+    "update number_range set current_number = %s, reset_period = %s, chain_hash = %s, chain_length = %s,"
+    " updated_at = %s where id = %s"
+)
 _TAKEN = "select number_folded from number_issued where space = %s and number_folded = any(%s)"
 _COLUMNS = [
     ("tenant_id", "uuid"),
@@ -32,6 +36,9 @@ _COLUMNS = [
     ("value", "bigint"),
     ("object_id", "uuid"),
     ("issued_at", "timestamptz"),
+    ("chain_position", "bigint"),
+    ("content_hash", "bytea"),
+    ("chain_hash", "bytea"),
 ]
 
 
@@ -42,12 +49,19 @@ class NumberRangeExhausted(Problem):
 
 
 async def draw_numbers(
-    ctx: Context, type: str, objects: Sequence[UUID], *, day: date | None = None, customer_numbers: Sequence[str] = ()
+    ctx: Context,
+    type: str,
+    objects: Sequence[UUID],
+    *,
+    day: date | None = None,
+    customer_numbers: Sequence[str] = (),
+    contents: Sequence[bytes] = (),
 ) -> list[str]:
     """One number per object, in their order, noted in the journal.
 
     Locks the range until the transaction ends: draw last. A number that exists already (given by hand, or after the
-    counter was set back) is skipped.
+    counter was set back) is skipped. `contents` are the content hashes of documents: each number then becomes a link
+    of the range's hash chain.
 
     Raises:
         NumberRangeExhausted: too many numbers in a row are taken.
@@ -60,14 +74,20 @@ async def draw_numbers(
     cursor = await ctx.connection.execute(_LOCK, (type,), prepare=True)
     row = await cursor.fetchone()
     assert row is not None, f"tenant has no number range {type}"
-    range_id, state = row[0], Range(*row[1:])
+    range_id, head, length, state = row[0], row[1], row[2], Range(*row[3:])
     space = number_ranges.space_of(type)
     drawn = await _free_numbers(ctx, state, space, len(objects), day, customer_numbers)
     now = ctx.now()
-    await ctx.connection.execute(_ADVANCE, (state.current_number, state.reset_period, now, range_id), prepare=True)
+    links: list[tuple[int | None, bytes | None, bytes | None]] = [(None, None, None)] * len(objects)
+    for index, content in enumerate(contents):
+        head, length = number_ranges.next_link(head, drawn[index].number, content), length + 1
+        links[index] = (length, content, head)
+    await ctx.connection.execute(
+        _ADVANCE, (state.current_number, state.reset_period, head, length, now, range_id), prepare=True
+    )
     rows = [
-        (ctx.tenant_id, id, type, space, number.number, fold(number.number), number.value, subject, now)
-        for id, number, subject in zip(new_ids(len(objects)), drawn, objects, strict=True)
+        (ctx.tenant_id, id, type, space, number.number, fold(number.number), number.value, subject, now, *link)
+        for id, number, subject, link in zip(new_ids(len(objects)), drawn, objects, links, strict=True)
     ]
     await insert_rows(ctx.connection, "number_issued", _COLUMNS, rows)
     return [number.number for number in drawn]
