@@ -18,6 +18,7 @@ from turnus.kernel.time import local_date
 from turnus.platform.clock import Clock
 from turnus.platform.db.pool import Connection
 from turnus.platform.events.facts import EventType, Fact
+from turnus.platform.services import Services
 from turnus.platform.tenancy.enter import TenantInfo
 
 ALL_PERMISSIONS = "*"
@@ -82,6 +83,13 @@ class Context:
     clock: Clock
     unit: Unit
     ip: str | None = None
+    services_: Services | None = None
+
+    @property
+    def services(self) -> Services:
+        """Encryption, files, outside world."""
+        assert self.services_ is not None, "this work was started without services"
+        return self.services_
 
     @property
     def tenant_id(self) -> UUID:

@@ -14,6 +14,7 @@ from turnus.platform.clock import Clock, SystemClock
 from turnus.platform.context import ALL_PERMISSIONS, SYSTEM, Actor, Change, Context, Unit
 from turnus.platform.db.pool import Connection, Database, driver_connection
 from turnus.platform.events.facts import reactions_to
+from turnus.platform.services import Services
 from turnus.platform.tenancy.enter import enter_system, enter_tenant, find_tenant
 
 _OUTBOX = (
@@ -68,6 +69,7 @@ async def tenant_work(
     clock: Clock | None = None,
     request_id: str = "",
     locale: str = "en",
+    services: Services | None = None,
 ) -> AsyncIterator[Context]:
     """One transaction in a tenant with every permission; commits at the end, rolls back on an error."""
     async with database.session() as session:
@@ -78,7 +80,7 @@ async def tenant_work(
         await enter_tenant(connection, tenant_id)
         permissions = frozenset({ALL_PERMISSIONS})
         unit = Unit(connection, session)
-        ctx = Context(tenant, actor, permissions, locale, request_id, clock or SystemClock(), unit)
+        ctx = Context(tenant, actor, permissions, locale, request_id, clock or SystemClock(), unit, None, services)
         yield ctx
         await finish(ctx)
         await session.commit()

@@ -38,6 +38,7 @@ from turnus.platform.problems import (
     rendered,
 )
 from turnus.platform.ratelimit import Decision, Limiter
+from turnus.platform.services import Services
 from turnus.platform.tenancy.enter import Entry, enter, enter_tenant, find_tenant, only_tenant
 from turnus.platform.work import finish
 
@@ -59,6 +60,7 @@ class Edge:
     clock: Clock
     limiter: Limiter
     cipher: FieldCipher
+    services: Services | None = None
 
 
 @dataclass(slots=True)
@@ -165,9 +167,7 @@ async def _attempts(edge: Edge, asked: Asked) -> Answer:
             if attempt == ATTEMPTS:
                 raise Problem(code="unavailable", status=503) from error
         except DBAPIError as error:
-            retried = isinstance(
-                error.orig, psycopg.errors.DeadlockDetected | psycopg.errors.SerializationFailure
-            )
+            retried = isinstance(error.orig, psycopg.errors.DeadlockDetected | psycopg.errors.SerializationFailure)
             if not retried or attempt == ATTEMPTS:
                 raise
     raise AssertionError("unreachable")
@@ -208,7 +208,9 @@ async def _idempotent(edge: Edge, ctx: Context, asked: Asked, key: str) -> Answe
         ctx.unit.audit.clear()
         content = rendered(problem, asked.locale, asked.request_id)
         answer = Answer(content, "application/problem+json", problem.status)
-    await idempotency.keep(ctx, hashed, asked.content, (answer.status, answer.content_type, answer.content), edge.cipher)
+    await idempotency.keep(
+        ctx, hashed, asked.content, (answer.status, answer.content_type, answer.content), edge.cipher
+    )
     await session.commit()
     return answer
 
@@ -233,9 +235,7 @@ async def _enter(edge: Edge, asked: Asked, unit: Unit) -> Context:
         per_minute = entry.rate_limit or per_minute
         _limit(edge, asked, f"{entry.principal_id}:{operation.weight}", per_minute, burst)
     actor = Actor(entry.kind, entry.principal_id, entry.principal_name)  # type: ignore[arg-type]
-    ctx = Context(
-        entry.tenant, actor, entry.permissions, asked.locale, asked.request_id, edge.clock, unit, asked.ip
-    )
+    ctx = Context(entry.tenant, actor, entry.permissions, asked.locale, asked.request_id, edge.clock, unit, asked.ip)
     structlog.contextvars.bind_contextvars(tenant_id=str(entry.tenant.id))
     if PUBLIC not in operation.permissions:
         ctx.require(*operation.permissions)
@@ -261,7 +261,9 @@ async def _enter_public(edge: Edge, asked: Asked, unit: Unit) -> Context:
     if tenant is None or tenant.status == "closed":
         raise NotFound()
     await enter_tenant(unit.connection, tenant.id)
-    return Context(tenant, ANONYMOUS, frozenset(), asked.locale, asked.request_id, edge.clock, unit, asked.ip)
+    return Context(
+        tenant, ANONYMOUS, frozenset(), asked.locale, asked.request_id, edge.clock, unit, asked.ip, edge.services
+    )
 
 
 def _check_host(asked: Asked, entry: Entry) -> None:

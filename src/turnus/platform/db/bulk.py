@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+from psycopg.types.json import Jsonb
+
 from turnus.platform.db.pool import Connection
 
 UNNEST_LIMIT = 200
@@ -47,7 +49,11 @@ async def insert_rows(
     unnested, create, copy, insert = _statements(table, kinds, conflict, stage)
     arrays = any(kind.endswith("[]") for _, kind in kinds)
     if len(rows) <= UNNEST_LIMIT and not arrays:
-        cursor = await connection.execute(unnested, [list(column) for column in zip(*rows, strict=True)], prepare=True)
+        values = [
+            [None if value is None else Jsonb(value) for value in column] if kind == "jsonb" else list(column)
+            for column, (_, kind) in zip(zip(*rows, strict=True), kinds, strict=True)
+        ]
+        cursor = await connection.execute(unnested, values, prepare=True)
         return cursor.rowcount
     async with connection.cursor() as cursor:
         await cursor.execute(f"drop table if exists pg_temp.{stage}")
