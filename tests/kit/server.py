@@ -50,6 +50,7 @@ def clone(server: EmbeddedServer, name: str) -> str:
     with _one_at_a_time(), psycopg.connect(server.superuser_url, autocommit=True) as admin:
         present = {row[0] for row in admin.execute("select datname from pg_database").fetchall()}
         if template not in present:
+            admin.execute(f'drop database if exists "{template}_new" with (force)')
             admin.execute(f'create database "{template}_new" owner turnus')
             migrate.upgrade(_url(server, f"{template}_new"))
             admin.execute(f'alter database "{template}_new" rename to "{template}"')

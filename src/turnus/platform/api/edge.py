@@ -235,7 +235,17 @@ async def _enter(edge: Edge, asked: Asked, unit: Unit) -> Context:
         per_minute = entry.rate_limit or per_minute
         _limit(edge, asked, f"{entry.principal_id}:{operation.weight}", per_minute, burst)
     actor = Actor(entry.kind, entry.principal_id, entry.principal_name)  # type: ignore[arg-type]
-    ctx = Context(entry.tenant, actor, entry.permissions, asked.locale, asked.request_id, edge.clock, unit, asked.ip)
+    ctx = Context(
+        entry.tenant,
+        actor,
+        entry.permissions,
+        asked.locale,
+        asked.request_id,
+        edge.clock,
+        unit,
+        asked.ip,
+        edge.services,
+    )
     structlog.contextvars.bind_contextvars(tenant_id=str(entry.tenant.id))
     if PUBLIC not in operation.permissions:
         ctx.require(*operation.permissions)
