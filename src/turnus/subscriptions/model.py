@@ -93,6 +93,9 @@ class Subscription(TenantRow):
     contract_start: Mapped[date]
     billing_start: Mapped[date]
     contract_end: Mapped[date | None]
+    """When it ends as things stand: the agreed end, or an earlier cancellation."""
+    agreed_end: Mapped[date | None]
+    """The fixed end of the contract itself, kept so that a cancellation can be revoked."""
     time_zone: Mapped[str]
     trial_days: Mapped[int | None]
     """Length of the trial that begins with the activation; None: as the prices say."""

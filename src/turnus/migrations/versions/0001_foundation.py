@@ -169,12 +169,11 @@ def upgrade() -> None:
     op.create_table(
         "event_log",
         sa.Column("position", sa.BigInteger(), nullable=False),
-        sa.Column("public_id", sa.Text(), nullable=False),
         sa.Column("event", sa.Text(), nullable=False),
         sa.Column("resource", sa.Text(), nullable=False),
         sa.Column("subject", sa.Uuid(), nullable=False),
         sa.Column("details", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False),
-        sa.Column("payload", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
+        sa.Column("payload", sa.LargeBinary(), nullable=True),
         sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
@@ -192,8 +191,10 @@ def upgrade() -> None:
     )
     op.execute("grant select, update (payload) on event_log to turnus_app")
     op.execute("grant select, insert, update, delete on event_log to turnus_system")
-    op.create_index("ix_event_log_created_at", "event_log", ["tenant_id", "created_at"], unique=False)
+    op.create_index("ix_event_log_age", "event_log", ["created_at"], unique=False, postgresql_using="brin")
     op.create_index("ix_event_log_event", "event_log", ["tenant_id", "event", "position"], unique=False)
+    op.create_index("ix_event_log_occurred_at", "event_log", ["tenant_id", "occurred_at", "id"], unique=False)
+    op.create_index("ix_event_log_resource", "event_log", ["tenant_id", "resource", "position"], unique=False)
     op.create_index("ix_event_log_subject", "event_log", ["tenant_id", "subject", "position"], unique=False)
     op.create_index("uq_event_log_position", "event_log", ["tenant_id", "position"], unique=True)
     op.create_table(
@@ -1262,6 +1263,7 @@ def upgrade() -> None:
         sa.Column("contract_start", sa.Date(), nullable=False),
         sa.Column("billing_start", sa.Date(), nullable=False),
         sa.Column("contract_end", sa.Date(), nullable=True),
+        sa.Column("agreed_end", sa.Date(), nullable=True),
         sa.Column("time_zone", sa.Text(), nullable=False),
         sa.Column("trial_days", sa.BigInteger(), nullable=True),
         sa.Column("trial_ends_on", sa.Date(), nullable=True),
@@ -1605,8 +1607,10 @@ def downgrade() -> None:
     op.drop_table("idempotency_record")
     op.drop_index("uq_event_log_position", table_name="event_log")
     op.drop_index("ix_event_log_subject", table_name="event_log")
+    op.drop_index("ix_event_log_resource", table_name="event_log")
+    op.drop_index("ix_event_log_occurred_at", table_name="event_log")
     op.drop_index("ix_event_log_event", table_name="event_log")
-    op.drop_index("ix_event_log_created_at", table_name="event_log")
+    op.drop_index("ix_event_log_age", table_name="event_log", postgresql_using="brin")
     op.drop_table("event_log")
     op.drop_index("uq_customer_group_name", table_name="customer_group")
     op.drop_index("ix_customer_group_created_at", table_name="customer_group")
