@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from turnus.documents.einvoice.leitweg import is_leitweg_id
 from turnus.platform.commands import (
     Command,
     Country,
@@ -30,23 +31,50 @@ def _none_to_empty(value: Any) -> Any:
     return "" if value is None else value
 
 
+def _none_to_map(value: Any) -> Any:
+    return {} if value is None else value
+
+
+def _not_one_letter(value: str | None) -> str | None:
+    if value is not None and len(value) == 1:
+        raise refuse("too_short", minimum=2)
+    return value
+
+
+def _leitweg_id(value: str | None) -> str | None:
+    if value is not None and not is_leitweg_id(value):
+        raise refuse("invalid_format", form="04011000-1234512345-06 (Leitweg-ID)")
+    return value
+
+
+Word = Annotated[OptionalName, AfterValidator(_not_one_letter)]
+"""A text of 2 to 255 characters; a blank one counts as absent."""
 PostalPart = Annotated[Text, Field(max_length=255), BeforeValidator(_none_to_empty)]
 """A part of a postal address: at most 255 characters, may be empty."""
+PostalWord = Annotated[PostalPart, AfterValidator(_not_one_letter)]
+"""A part of a postal address: empty, or 2 to 255 characters."""
+LeitwegId = Annotated[OptionalName, AfterValidator(_leitweg_id)]
 
 
 def _metadata(value: dict[str, Any]) -> dict[str, Any]:
     if len(value) > 50:
         raise refuse("too_long", maximum=50)
     for key, inner in value.items():
-        if not 0 < len(key) <= 40 or not all(c.isalnum() and c.isascii() or c in "_.-" for c in key):
+        if not 0 < len(key) <= 40 or not all((c.isalnum() and c.isascii()) or c in "_.-" for c in key):
             raise refuse("invalid_format", form="[A-Za-z0-9_.-]{1,40}")
-        if not isinstance(inner, str) or len(inner) > 500 or "\x00" in inner:
+        if inner is not None and not isinstance(inner, str):
+            raise refuse("invalid_type", expected="string")
+        if inner is not None and len(inner) > 500:
             raise refuse("too_long", maximum=500)
+        if inner is not None and "\x00" in inner:
+            raise refuse("invalid_characters")
     return value
 
 
-Metadata = Annotated[dict[str, Any], AfterValidator(_metadata)]
-"""The caller's own data: at most 50 keys `[A-Za-z0-9_.-]{1,40}`, values at most 500 characters."""
+Metadata = Annotated[dict[str, Any], AfterValidator(_metadata), BeforeValidator(_none_to_map)]
+"""The caller's own data: at most 50 keys `[A-Za-z0-9_.-]{1,40}`, values at most 500 characters, null for no value."""
+CustomFields = Annotated[dict[str, Any], BeforeValidator(_none_to_map)]
+"""Values of custom fields by key, null for no value; checked against their definitions."""
 
 
 class AddressFields(Command):
@@ -59,40 +87,40 @@ class AddressFields(Command):
     salutation: Salutation | None = None
     first_name: OptionalName = None
     last_name: OptionalName = None
-    street: PostalPart = ""
+    street: PostalWord = ""
     house_number: PostalPart = ""
     addition: OptionalName = None
     zip: PostalPart = ""
-    city: PostalPart = ""
+    city: PostalWord = ""
     state: OptionalName = None
     country_code: Country | None = None
-    vat_id: OptionalName = None
-    cost_centre: OptionalName = None
+    vat_id: Word = None
+    cost_centre: Word = None
 
 
 class MasterData(Command):
     """What customers have in common on creation and change."""
 
-    first_name: OptionalName = None
-    last_name: OptionalName = None
-    company_name: OptionalName = None
+    first_name: Word = None
+    last_name: Word = None
+    company_name: Word = None
     gender: Gender | None = None
-    phone: OptionalName = None
-    vat_id: OptionalName = None
+    phone: Word = None
+    vat_id: Word = None
     tax_exempt: Literal["auto", "exempt"] = "auto"
     business_proof: OptionalName = None
-    datev_id: OptionalName = None
+    datev_id: Word = None
     commercial_register_name: OptionalName = None
     commercial_register_number: OptionalName = None
-    customer_number: OptionalName = None
+    customer_number: Word = None
     currency_code: Currency | None = None
     customer_group: Id | None = None
     contact_person: Id | None = None
-    custom_fields: dict[str, Any] = {}
+    custom_fields: CustomFields = {}
     metadata: Metadata = {}
     external_id: OptionalName = None
     buyer_reference: OptionalName = None
-    leitweg_id: OptionalName = None
+    leitweg_id: LeitwegId = None
     peppol_id: OptionalName = None
     gln: OptionalName = None
 
@@ -105,11 +133,11 @@ class CreateCustomer(MasterData):
     time_zone: TimeZone | None = None
     language: Language | None = None
     invoice_email: Annotated[Email | None, BeforeValidator(lambda value: value or None)] = None
-    street: PostalPart = ""
+    street: PostalWord = ""
     house_number: PostalPart = ""
-    zip: PostalPart = ""
-    city: PostalPart = ""
-    addition: OptionalName = None
+    zip: PostalWord = ""
+    city: PostalWord = ""
+    addition: Word = None
     invoice_address: AddressFields | None = None
     partner: Id | None = None
     parent_customer_id: Id | None = None
@@ -120,9 +148,24 @@ class ReplaceCustomer(MasterData):
     """New master data; what is left out becomes empty, except number, debtor number and currency."""
 
     READ_ONLY: ClassVar[frozenset[str]] = Command.READ_ONLY | frozenset(
-        "isVatIdValid status totalTurnOverRank archivedAt businessCustomer isPartner partner parent emailAddresses"
-        " addresses defaultAddress defaultInvoiceAddress defaultEmailAddress defaultInvoiceEmailAddress"
-        " defaultPaymentMethod name".split()
+        [
+            "isVatIdValid",
+            "status",
+            "totalTurnOverRank",
+            "archivedAt",
+            "businessCustomer",
+            "isPartner",
+            "partner",
+            "parent",
+            "emailAddresses",
+            "addresses",
+            "defaultAddress",
+            "defaultInvoiceAddress",
+            "defaultEmailAddress",
+            "defaultInvoiceEmailAddress",
+            "defaultPaymentMethod",
+            "name",
+        ]
     )
 
     country_code: Country

@@ -34,4 +34,4 @@ async def create(ctx: Context, data: CreateCustomer) -> CustomerView:
 )
 async def read(ctx: Context, customer_id: str) -> CustomerView:
     """The id may also be the customer's external id."""
-    return await views.customer(ctx, await views.resolve(ctx, customer_id))
+    return await views.customer_by_key(ctx, customer_id)
