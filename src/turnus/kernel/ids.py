@@ -8,6 +8,7 @@ from uuid import UUID
 _lock = threading.Lock()
 _last = 0
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_SHIFTS = range(125, -1, -5)
 _VERSION = 0x7 << 76
 _VARIANT = 0x2 << 62
 
@@ -38,5 +39,23 @@ def new_ids(count: int) -> list[UUID]:
 
 def new_ulid() -> str:
     """A new ULID: 26 characters, time-ordered."""
-    value = int.from_bytes(new_id().bytes)
-    return "".join(_CROCKFORD[value >> shift & 31] for shift in range(125, -1, -5))
+    return ulid(new_id())
+
+
+def ulid(id: UUID) -> str:
+    """An id spelled as a ULID (Crockford's base 32); spellings sort as the ids do."""
+    value = id.int
+    return "".join([_CROCKFORD[value >> shift & 31] for shift in _SHIFTS])
+
+
+def from_ulid(text: str) -> UUID:
+    """The id that `text` spells, in either case. Raises ValueError when it is no ULID."""
+    value = 0
+    for character in text.upper():
+        digit = _CROCKFORD.find(character)
+        if digit < 0:
+            raise ValueError(f"{text!r} is not a ULID")
+        value = value << 5 | digit
+    if len(text) != 26 or value >> 128:
+        raise ValueError(f"{text!r} is not a ULID")
+    return UUID(int=value)

@@ -28,23 +28,29 @@ class Outbox(TenantRow):
 
 
 class EventLog(TenantRow):
-    """One event, at its gapless position in the tenant's log. `payload` is kept once it was rendered."""
+    """One event, at its gapless position in the tenant's log.
+
+    Its public id is `webhk_` and the id as a ULID. `payload` is the JSON that receivers get, byte by byte, kept once it
+    was rendered. `occurred_at` is business time, `created_at` the real time of the log entry, by which it is purged.
+    """
 
     __tablename__ = "event_log"
     __table_args__ = (
         Index("uq_event_log_position", "tenant_id", "position", unique=True),
         Index("ix_event_log_event", "tenant_id", "event", "position"),
         Index("ix_event_log_subject", "tenant_id", "subject", "position"),
-        Index("ix_event_log_created_at", "tenant_id", "created_at"),
+        Index("ix_event_log_resource", "tenant_id", "resource", "position"),
+        Index("ix_event_log_occurred_at", "tenant_id", "occurred_at", "id"),
+        # Rows come in the order of their age, so that a block range index finds the old ones and costs next to nothing.
+        Index("ix_event_log_age", "created_at", postgresql_using="brin"),
     )
 
     position: Mapped[int]
-    public_id: Mapped[str]
     event: Mapped[str]
     resource: Mapped[str]
     subject: Mapped[UUID]
     details: Mapped[dict[str, Any]]
-    payload: Mapped[dict[str, Any] | None]
+    payload: Mapped[bytes | None]
     occurred_at: Mapped[datetime]
     created_at: Mapped[datetime]
 
