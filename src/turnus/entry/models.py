@@ -1,5 +1,7 @@
 """All mapped tables, imported in one place for migrations and tests."""
 
+# ruff: noqa: F401 - imported for their tables
+
 import turnus.billing.model
 import turnus.catalogue.model
 import turnus.customers.model
@@ -10,7 +12,7 @@ import turnus.platform.db.terms
 import turnus.platform.events.model
 import turnus.platform.idempotency
 import turnus.platform.tenancy.model
-import turnus.settings.model  # noqa: F401
+import turnus.settings.model
 import turnus.subscriptions.model
 from turnus.platform.db.schema import Base
 

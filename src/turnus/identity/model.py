@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Index, Text
+from sqlalchemy import ForeignKey, Index, Text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
-from turnus.platform.db.schema import TenantRow
+from turnus.platform.db.schema import Base, TenantRow, mark, one_of, references
 
 
 class Role(TenantRow):
@@ -43,3 +43,37 @@ class ApiToken(TenantRow):
     created_by: Mapped[UUID | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+
+
+class User(Base):
+    """A person with a login of their own, of any number of tenants. Only the login role reads it, never a tenant."""
+
+    __tablename__ = "app_user"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    email: Mapped[str] = mapped_column(unique=True)
+    password_hash: Mapped[str]
+    first_name: Mapped[str]
+    last_name: Mapped[str]
+    language: Mapped[str]
+    time_zone: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+mark(User.__table__, global_=True)  # type: ignore[arg-type]
+
+
+class Membership(TenantRow):
+    """A user's place in a tenant and the role that goes with it."""
+
+    __tablename__ = "membership"
+    __table_args__ = (
+        references("role_id", "role"),
+        one_of("status", ("active", "locked")),
+        Index("uq_membership_user", "tenant_id", "user_id", unique=True),
+    )
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("app_user.id"))
+    role_id: Mapped[UUID]
+    status: Mapped[str]
+    created_at: Mapped[datetime]

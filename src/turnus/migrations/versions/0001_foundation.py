@@ -71,6 +71,20 @@ def upgrade() -> None:
     op.execute("grant select, insert, update, delete on api_token to turnus_system")
     op.create_index("ix_api_token_created_at", "api_token", ["tenant_id", "created_at", "id"], unique=False)
     op.create_table(
+        "app_user",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("email", sa.Text(), nullable=False),
+        sa.Column("password_hash", sa.Text(), nullable=False),
+        sa.Column("first_name", sa.Text(), nullable=False),
+        sa.Column("last_name", sa.Text(), nullable=False),
+        sa.Column("language", sa.Text(), nullable=False),
+        sa.Column("time_zone", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_app_user")),
+        sa.UniqueConstraint("email", name=op.f("uq_app_user_email")),
+        info={"global_": True},
+    )
+    op.create_table(
         "billing_run",
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("trigger", sa.Text(), nullable=False),
@@ -750,6 +764,30 @@ def upgrade() -> None:
     op.execute("grant select, insert, update, delete on measurement to turnus_system")
     op.create_index("ix_measurement_created_at", "measurement", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("uq_measurement_code", "measurement", ["tenant_id", "code"], unique=True)
+    op.create_table(
+        "membership",
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("role_id", sa.Uuid(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.CheckConstraint("status in ('active', 'locked')", name=op.f("ck_membership_status")),
+        sa.ForeignKeyConstraint(["tenant_id", "role_id"], ["role.tenant_id", "role.id"], name="fk_role_id"),
+        sa.ForeignKeyConstraint(["user_id"], ["app_user.id"], name=op.f("fk_membership_")),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_membership")),
+    )
+    op.execute("alter table membership enable row level security")
+    op.execute("alter table membership force row level security")
+    op.execute(
+        "create policy tenant on membership to turnus_app using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid) with check (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid)"
+    )
+    op.execute(
+        "create policy system on membership to turnus_system using (current_user = 'turnus_system') with check (current_user = 'turnus_system')"
+    )
+    op.execute("grant select, insert, update, delete on membership to turnus_app")
+    op.execute("grant select, insert, update, delete on membership to turnus_system")
+    op.create_index("uq_membership_user", "membership", ["tenant_id", "user_id"], unique=True)
     op.create_table(
         "tax",
         sa.Column("tax_group_id", sa.Uuid(), nullable=False),
@@ -1542,6 +1580,8 @@ def downgrade() -> None:
     op.drop_table("billing_group")
     op.drop_index("uq_tax_country_from", table_name="tax")
     op.drop_table("tax")
+    op.drop_index("uq_membership_user", table_name="membership")
+    op.drop_table("membership")
     op.drop_index("uq_measurement_code", table_name="measurement")
     op.drop_index("ix_measurement_created_at", table_name="measurement")
     op.drop_table("measurement")
@@ -1620,6 +1660,7 @@ def downgrade() -> None:
     op.drop_index("ix_billing_run_status", table_name="billing_run")
     op.drop_index("ix_billing_run_created_at", table_name="billing_run")
     op.drop_table("billing_run")
+    op.drop_table("app_user")
     op.drop_index("ix_api_token_created_at", table_name="api_token")
     op.drop_table("api_token")
     op.drop_index("ix_activity_resource", table_name="activity")
