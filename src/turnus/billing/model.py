@@ -214,7 +214,7 @@ class InvoicePosition(TenantRow):
 
 
 class InvoiceSnapshot(TenantRow):
-    """The frozen content of a finalised document (`InvoiceDocument` as JSON, without its number). The id is the invoice's."""
+    """The frozen content of a document (`InvoiceDocument` as JSON, without its number). The id is the invoice's."""
 
     __tablename__ = "invoice_snapshot"
     __table_args__ = (
