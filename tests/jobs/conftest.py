@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
-from kit.world import World, a_world
 
+from kit.world import World, a_world
 from turnus.platform.db.pool import Database
 
 

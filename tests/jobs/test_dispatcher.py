@@ -8,8 +8,8 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from kit.world import World
 
+from kit.world import World
 from turnus.customers.events import CUSTOMER_CREATED, CUSTOMER_UPDATED
 from turnus.kernel.ids import from_ulid, new_id, new_ids, ulid
 from turnus.platform.db.pool import Connection

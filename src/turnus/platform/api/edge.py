@@ -21,12 +21,12 @@ from sqlalchemy.exc import DBAPIError
 from turnus.kernel.errors import NotFound, Problem, Violation
 from turnus.kernel.wire import encode
 from turnus.platform import idempotency
-from turnus.platform.api.operation import PUBLIC, Answer, Operation
+from turnus.platform.api.operation import ANY_TOKEN, PUBLIC, Afterwards, Answer, Operation
 from turnus.platform.clock import Clock
 from turnus.platform.commands import parse
 from turnus.platform.context import Actor, Context, Unit
 from turnus.platform.crypto import FieldCipher, token_hash
-from turnus.platform.db.pool import Connection, Database, driver_connection
+from turnus.platform.db.pool import Database, driver_connection
 from turnus.platform.problems import (
     InvalidInput,
     PayloadTooLarge,
@@ -160,9 +160,11 @@ async def _attempts(edge: Edge, asked: Asked) -> Answer:
         try:
             if asked.operation.reads:
                 async with edge.database.connection() as connection:
-                    return await _transaction(edge, asked, Unit(connection, None))
+                    read = await _reading(edge, asked, Unit(connection, None))
+                # A call to the outside world must not hold a connection.
+                return _answer(asked, await read.work()) if isinstance(read, Afterwards) else read
             async with edge.database.session() as session:
-                return await _transaction(edge, asked, Unit(await driver_connection(session), session))
+                return await _changing(edge, asked, Unit(await driver_connection(session), session))
         except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure) as error:
             if attempt == ATTEMPTS:
                 raise Problem(code="unavailable", status=503) from error
@@ -173,17 +175,18 @@ async def _attempts(edge: Edge, asked: Asked) -> Answer:
     raise AssertionError("unreachable")
 
 
-async def _transaction(edge: Edge, asked: Asked, unit: Unit) -> Answer:
+async def _reading(edge: Edge, asked: Asked, unit: Unit) -> Answer | Afterwards:
+    result = await _call(await _enter(edge, asked, unit), asked)
+    return result if isinstance(result, Afterwards) else _answer(asked, result)
+
+
+async def _changing(edge: Edge, asked: Asked, unit: Unit) -> Answer:
     ctx = await _enter(edge, asked, unit)
-    operation = asked.operation
     key = asked.request.headers.get("idempotency-key")
-    if unit.session is None:
-        answer = await _call(ctx, asked)
-        return answer
-    if key is None or operation.method == "DELETE":
-        answer = await _call(ctx, asked)
+    if key is None or asked.operation.method == "DELETE":
+        answer = _answer(asked, await _call(ctx, asked))
         await finish(ctx)
-        await unit.session.commit()
+        await ctx.session.commit()
         return answer
     return await _idempotent(edge, ctx, asked, key)
 
@@ -199,7 +202,7 @@ async def _idempotent(edge: Edge, ctx: Context, asked: Asked, key: str) -> Answe
     session = ctx.session
     try:
         async with session.begin_nested():
-            answer = await _call(ctx, asked)
+            answer = _answer(asked, await _call(ctx, asked))
             await finish(ctx)
     except Problem as problem:
         if problem.status >= 500 or isinstance(problem, RateLimited):
@@ -247,7 +250,7 @@ async def _enter(edge: Edge, asked: Asked, unit: Unit) -> Context:
         edge.services,
     )
     structlog.contextvars.bind_contextvars(tenant_id=str(entry.tenant.id))
-    if PUBLIC not in operation.permissions:
+    if PUBLIC not in operation.permissions and ANY_TOKEN not in operation.permissions:
         ctx.require(*operation.permissions)
     if entry.tenant.status != "active":
         raise Problem(code="tenant_suspended", status=403)
@@ -304,7 +307,7 @@ def _limit(edge: Edge, asked: Asked, key: str, per_minute: int, burst: int) -> N
     asked.headers |= headers
 
 
-async def _call(ctx: Context, asked: Asked) -> Answer:
+async def _call(ctx: Context, asked: Asked) -> Any:
     operation = asked.operation
     arguments = dict(asked.parameters)
     if operation.body is not None:
@@ -317,11 +320,14 @@ async def _call(ctx: Context, asked: Asked) -> Answer:
         await _if_match(ctx, asked)
     if operation.listing is not None:
         query = asked.request.scope["query_string"].decode("latin-1")
-        result = await operation.listing.answer(
+        return await operation.listing.answer(
             ctx, query, lenient=asked.lenient, **await operation.handler(ctx, **arguments)
         )
-    else:
-        result = await operation.handler(ctx, **arguments)
+    return await operation.handler(ctx, **arguments)
+
+
+def _answer(asked: Asked, result: Any) -> Answer:
+    operation = asked.operation
     if isinstance(result, Answer):
         return result
     if result is None:

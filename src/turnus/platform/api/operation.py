@@ -15,6 +15,8 @@ from turnus.platform.listing import ListOf
 
 Handler = TypeVar("Handler", bound=Callable[..., Awaitable[Any]])
 PUBLIC = "public"
+ANY_TOKEN = "any-token"
+"""Whoever has a valid token may call the operation, whatever it permits."""
 
 
 class Answer(msgspec.Struct):
@@ -24,6 +26,15 @@ class Answer(msgspec.Struct):
     content_type: str = "application/json"
     status: int = 200
     headers: dict[str, str] = {}
+
+
+class Afterwards(msgspec.Struct):
+    """What an operation that only reads does when its transaction has ended, such as a call to the outside world.
+
+    The answer is what `work` returns.
+    """
+
+    work: Callable[[], Awaitable[Any]]
 
 
 class Operation(msgspec.Struct):
@@ -87,9 +98,10 @@ def _declare(method: str, default_status: int) -> Callable[..., Callable[[Handle
     ) -> Callable[[Handler], Handler]:
         """Declare a route.
 
-        `permission`: any of several is enough; "public" needs none. `path` parameters are typed by the handler
-        (UUID: a malformed one answers 404). A parameter `data` of the handler is the body; `query` documents query
-        parameters handed over as a dict named `query`; `listing` answers list requests; `raw_body` is a content type
+        `permission`: any of several is enough; "public" needs none, ANY_TOKEN just a token. `path` parameters are typed
+        by the handler (UUID: a malformed one answers 404). A parameter `data` of the handler is the body; `query`
+        documents query parameters handed over as a dict named `query`; `listing` answers list requests; `raw_body` is a
+        content type
         whose bytes are handed over as `content`. `statuses` are refusals beyond the usual ones. `weight` names the
         rate limit class.
         """
