@@ -12,9 +12,10 @@ from turnus.platform.clock import Clock, SystemClock
 from turnus.platform.context import Context
 from turnus.platform.db.pool import Database
 from turnus.platform.work import tenant_work
+from turnus.settings import api as settings_api
 from turnus.settings.ops.seed_settings import seed_settings
 
-ROUTERS: Sequence[Router] = (customers.routes,)
+ROUTERS: Sequence[Router] = (customers.routes, *settings_api.ROUTERS)
 
 SEEDS: Sequence[Callable[[Context], Awaitable[None]]] = (seed_roles, seed_settings)
 

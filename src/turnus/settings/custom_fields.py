@@ -6,9 +6,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from functools import lru_cache
+from typing import Annotated, Any
 
 import msgspec
+from pydantic import StringConstraints, TypeAdapter, ValidationError
+from pydantic_core import SchemaError
 
 from turnus.kernel.errors import Violation
 from turnus.kernel.wire import number
@@ -70,6 +73,39 @@ def stored(values: Mapping[str, Any]) -> dict[str, Any]:
     return {key: number(value) if isinstance(value, Decimal) else value for key, value in values.items()}
 
 
+def visible(definitions: Sequence[Definition], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values to show: those whose definition is in use. Values of deleted definitions are kept, but hidden."""
+    keys = {definition.key for definition in definitions}
+    return {key: value for key, value in values.items() if key in keys}
+
+
+@lru_cache(maxsize=512)
+def _matcher(regex: str) -> TypeAdapter[str]:
+    return TypeAdapter(Annotated[str, StringConstraints(pattern=rf"\A(?:{regex})\z")])
+
+
+def is_usable_regex(regex: str) -> bool:
+    """Whether values can be matched against a tenant's regular expression in linear time.
+
+    Python's own engine backtracks: `(a+)+b` would stop the process for all tenants. pydantic's does not, and so knows
+    no look-around and no back references.
+    """
+    try:
+        _matcher(regex)
+    except SchemaError:
+        return False
+    return True
+
+
+def matches(regex: str, value: str) -> bool:
+    """Whether the whole value fits a regular expression that `is_usable_regex`."""
+    try:
+        _matcher(regex).validate_python(value)
+    except ValidationError:
+        return False
+    return True
+
+
 def _value_violations(definition: Definition, value: Any, path: str) -> list[Violation]:
     return _CHECKS[definition.type](definition, value, path)
 
@@ -89,7 +125,7 @@ def _text(definition: Definition, value: Any, path: str) -> list[Violation]:
         return [Violation(path, "too_long", parameters={"maximum": longest})]
     if len(value) < (rules.get("minLength") or 0):
         return [Violation(path, "too_short", parameters={"minimum": rules["minLength"]})]
-    if rules.get("regex") and not re.fullmatch(rules["regex"], value):
+    if rules.get("regex") and not matches(rules["regex"], value):
         return [Violation(path, "invalid_format", parameters={"form": rules["regex"]})]
     return []
 

@@ -73,7 +73,7 @@ class NumberIssued(TenantRow):
     chain_position: Mapped[int | None]
     content_hash: Mapped[bytes | None]
     chain_hash: Mapped[bytes | None]
-    """Documents are chained per range: hash of the previous link, the number and the salted content (nothing personal)."""
+    """Documents are chained per range: hash of the previous link, the number and the salted content."""
 
 
 class TaxGroup(TenantRow):
@@ -125,6 +125,10 @@ class CustomField(TenantRow):
         one_of("type", CUSTOM_FIELD_TYPES),
         one_of("status", ("active", "deleted")),
         Index("uq_custom_field_key", "tenant_id", "entity_type", "key", unique=True),
+        Index("ix_custom_field_position", "tenant_id", "position", "id"),
+        Index("ix_custom_field_created_at", "tenant_id", "created_at", "id"),
+        Index("ix_custom_field_type", "tenant_id", "type"),
+        Index("ix_custom_field_status", "tenant_id", "status"),
     )
 
     entity_type: Mapped[str]

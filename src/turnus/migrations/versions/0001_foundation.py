@@ -156,6 +156,10 @@ def upgrade() -> None:
     )
     op.execute("grant select, insert, update, delete on custom_field to turnus_app")
     op.execute("grant select, insert, update, delete on custom_field to turnus_system")
+    op.create_index("ix_custom_field_created_at", "custom_field", ["tenant_id", "created_at", "id"], unique=False)
+    op.create_index("ix_custom_field_position", "custom_field", ["tenant_id", "position", "id"], unique=False)
+    op.create_index("ix_custom_field_status", "custom_field", ["tenant_id", "status"], unique=False)
+    op.create_index("ix_custom_field_type", "custom_field", ["tenant_id", "type"], unique=False)
     op.create_index("uq_custom_field_key", "custom_field", ["tenant_id", "entity_type", "key"], unique=True)
     op.create_table(
         "customer_group",
@@ -1656,6 +1660,10 @@ def downgrade() -> None:
     op.drop_index("ix_customer_group_created_at", table_name="customer_group")
     op.drop_table("customer_group")
     op.drop_index("uq_custom_field_key", table_name="custom_field")
+    op.drop_index("ix_custom_field_type", table_name="custom_field")
+    op.drop_index("ix_custom_field_status", table_name="custom_field")
+    op.drop_index("ix_custom_field_position", table_name="custom_field")
+    op.drop_index("ix_custom_field_created_at", table_name="custom_field")
     op.drop_table("custom_field")
     op.drop_index("ix_billing_run_status", table_name="billing_run")
     op.drop_index("ix_billing_run_created_at", table_name="billing_run")

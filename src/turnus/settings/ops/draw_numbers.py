@@ -127,3 +127,16 @@ async def claim_number(ctx: Context, type: str, number: str, object_id: UUID) ->
         prepare=True,
     )
     return cursor.rowcount == 1
+
+
+async def claim_numbers(ctx: Context, claims: Sequence[tuple[str, str, UUID]]) -> None:
+    """Note numbers that were given by hand: (type, number, object). The ranges' counters do not move.
+
+    Raises psycopg's UniqueViolation when one of them is taken.
+    """
+    now = ctx.now()
+    rows = [
+        (ctx.tenant_id, id, type, number_ranges.space_of(type), number, fold(number), None, subject, now)
+        for id, (type, number, subject) in zip(new_ids(len(claims)), claims, strict=True)
+    ]
+    await insert_rows(ctx.connection, "number_issued", _COLUMNS[:9], rows)
