@@ -31,6 +31,10 @@ def _none_to_empty(value: Any) -> Any:
     return "" if value is None else value
 
 
+def _blank_to_none(value: Any) -> Any:
+    return None if isinstance(value, str) and not value.strip() else value
+
+
 def _none_to_map(value: Any) -> Any:
     return {} if value is None else value
 
@@ -38,6 +42,12 @@ def _none_to_map(value: Any) -> Any:
 def _not_one_letter(value: str | None) -> str | None:
     if value is not None and len(value) == 1:
         raise refuse("too_short", minimum=2)
+    return value
+
+
+def _not_blank(value: str) -> str:
+    if not value.strip():
+        raise refuse("not_blank")
     return value
 
 
@@ -132,7 +142,7 @@ class CreateCustomer(MasterData):
     country_code: Country = "DE"
     time_zone: TimeZone | None = None
     language: Language | None = None
-    invoice_email: Annotated[Email | None, BeforeValidator(lambda value: value or None)] = None
+    invoice_email: Annotated[Email | None, BeforeValidator(_blank_to_none)] = None
     street: PostalWord = ""
     house_number: PostalPart = ""
     zip: PostalWord = ""
@@ -147,26 +157,24 @@ class CreateCustomer(MasterData):
 class ReplaceCustomer(MasterData):
     """New master data; what is left out becomes empty, except number, debtor number and currency."""
 
-    READ_ONLY: ClassVar[frozenset[str]] = Command.READ_ONLY | frozenset(
-        [
-            "isVatIdValid",
-            "status",
-            "totalTurnOverRank",
-            "archivedAt",
-            "businessCustomer",
-            "isPartner",
-            "partner",
-            "parent",
-            "emailAddresses",
-            "addresses",
-            "defaultAddress",
-            "defaultInvoiceAddress",
-            "defaultEmailAddress",
-            "defaultInvoiceEmailAddress",
-            "defaultPaymentMethod",
-            "name",
-        ]
-    )
+    READ_ONLY: ClassVar[frozenset[str]] = Command.READ_ONLY | {
+        "isVatIdValid",
+        "status",
+        "totalTurnOverRank",
+        "archivedAt",
+        "businessCustomer",
+        "isPartner",
+        "partner",
+        "parent",
+        "emailAddresses",
+        "addresses",
+        "defaultAddress",
+        "defaultInvoiceAddress",
+        "defaultEmailAddress",
+        "defaultInvoiceEmailAddress",
+        "defaultPaymentMethod",
+        "name",
+    }
 
     country_code: Country
     time_zone: TimeZone
@@ -210,5 +218,5 @@ class EmailFields(Command):
 class GroupFields(Command):
     """A customer group."""
 
-    name: Name
+    name: Annotated[Name, AfterValidator(_not_blank)]
     description: Annotated[Text, Field(max_length=10_000)] | None = None

@@ -50,7 +50,8 @@ def _handler(edge: Edge, operation: Operation) -> HTTPRouteHandler:
 
     path = re.sub(r"\{(\w+)\}", r"{\1:str}", operation.path)
     method: Any = operation.method
-    route = HTTPRouteHandler(path, http_method=[method], status_code=operation.status, include_in_schema=False)
+    # The answer brings its own status; a declared 204 would make the framework refuse a handler that returns one.
+    route = HTTPRouteHandler(path, http_method=[method], status_code=200, include_in_schema=False)
     return route(endpoint)
 
 
