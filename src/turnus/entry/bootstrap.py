@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
+from turnus.billing import api as billing_api
 from turnus.customers.api import customers
 from turnus.identity.ops.create_tenant import create_tenant, seed_roles
+from turnus.ledger.ops.post_entries import seed_ledger
 from turnus.platform.api.operation import Router
 from turnus.platform.clock import Clock, SystemClock
 from turnus.platform.context import Context
@@ -15,9 +17,17 @@ from turnus.platform.work import tenant_work
 from turnus.settings import api as settings_api
 from turnus.settings.ops.seed_settings import seed_settings
 
-ROUTERS: Sequence[Router] = (customers.routes, *settings_api.ROUTERS)
+ROUTERS: Sequence[Router] = (
+    customers.routes,
+    *settings_api.ROUTERS,
+    *billing_api.ROUTERS,
+)
 
-SEEDS: Sequence[Callable[[Context], Awaitable[None]]] = (seed_roles, seed_settings)
+SEEDS: Sequence[Callable[[Context], Awaitable[None]]] = (
+    seed_roles,
+    seed_settings,
+    seed_ledger,
+)
 
 
 async def new_tenant(database: Database, name: str, *, sandbox: bool, clock: Clock | None = None) -> UUID:

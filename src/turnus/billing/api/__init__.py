@@ -1,0 +1,5 @@
+"""Routes of the billing area."""
+
+from turnus.billing.api import invoices
+
+ROUTERS = (invoices.routes,)

@@ -1,4 +1,4 @@
-"""Number, freeze and book drafts: one statement per table, whatever their number. A single invoice is a batch of one."""
+"""Number, freeze and book drafts: one statement per table, however many. A single invoice is a batch of one."""
 
 from __future__ import annotations
 
