@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import pycountry
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
@@ -212,7 +212,7 @@ Instant = Annotated[
     BeforeValidator(_instant, json_schema_input_type=Annotated[str, Field(json_schema_extra={"format": "date-time"})]),
 ]
 IntervalText = Annotated[
-    Interval,
+    InstanceOf[Interval],
     BeforeValidator(_interval, json_schema_input_type=Annotated[str, Field(pattern="^P?[1-9][0-9]{0,2}[DWMY]$")]),
 ]
 Email = Annotated[str, AfterValidator(_email), Field(min_length=2, max_length=255)]
