@@ -102,7 +102,7 @@ def _with_constants(statement: Executable) -> Any:
             value = element.value
             if isinstance(value, str):
                 value = "'" + value.replace("'", "''") + "'"
-            return literal_column(str(value).replace("%", "%%"), type_=element.type)
+            return literal_column(str(value), type_=element.type)
         return None
 
     return replacement_traverse(cast(Any, statement), {}, replace)
