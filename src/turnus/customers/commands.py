@@ -195,11 +195,22 @@ class ReplaceCustomer(MasterData):
 
 
 class PatchCustomer(ReplaceCustomer):
-    """Changes of master data (RFC 7396): only what is sent changes, null empties."""
+    """Changes of master data (RFC 7396): only what is sent changes, null empties.
+
+    `customFields` and `metadata` are merged by key; an empty `metadata` removes all keys (00 §9.8).
+    """
 
     country_code: Country = "DE"
     time_zone: TimeZone = "Europe/Berlin"
     language: Language = "de"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_to_merge(cls, value: Any) -> Any:
+        """An empty patch of custom fields changes none of them, while null (read as empty) removes all."""
+        if isinstance(value, dict) and value.get("customFields") == {}:
+            return {key: inner for key, inner in value.items() if key != "customFields"}
+        return value
 
 
 class EmailFields(Command):

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
 from turnus.billing import api as billing_api
-from turnus.customers.api import customers
+from turnus.customers import api as customers_api
 from turnus.identity.ops.create_tenant import create_tenant, seed_roles
 from turnus.ledger.ops.post_entries import seed_ledger
 from turnus.platform.api.operation import Router
@@ -18,7 +18,7 @@ from turnus.settings import api as settings_api
 from turnus.settings.ops.seed_settings import seed_settings
 
 ROUTERS: Sequence[Router] = (
-    customers.routes,
+    *customers_api.ROUTERS,
     *settings_api.ROUTERS,
     *billing_api.ROUTERS,
 )

@@ -33,6 +33,7 @@ class Definition(msgspec.Struct, frozen=True):
     required: bool = False
     default: Any = None
     validation: dict[str, Any] = {}
+    visible_in_api: bool = True
 
 
 def choice_values(choices: Sequence[Any]) -> tuple[str, ...]:

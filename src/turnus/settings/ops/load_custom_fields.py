@@ -26,6 +26,7 @@ definitions_of = read(
         required=CustomField.required,
         default=convert(_first, CustomField.default_value),
         validation=CustomField.validation,
+        visible_in_api=CustomField.visible_in_api,
     ),
 )
 
