@@ -6,6 +6,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from ipaddress import ip_network
+from ssl import SSLContext
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +21,10 @@ from turnus.platform.api.edge import Edge
 from turnus.platform.context import Context
 from turnus.platform.crypto import FieldCipher
 from turnus.platform.db.pool import Database
+from turnus.platform.files import FileStore
+from turnus.platform.http import OutboundClient
 from turnus.platform.ratelimit import Limiter
+from turnus.platform.services import Services
 from turnus.platform.work import tenant_work
 
 EPOCH = datetime(2026, 1, 1, 8, 0, tzinfo=UTC)
@@ -50,8 +56,14 @@ class World:
     @asynccontextmanager
     async def work(self) -> AsyncIterator[Context]:
         """A transaction in the tenant, as the system."""
-        async with tenant_work(self.database, self.tenant_id, clock=self.clock) as ctx:
+        async with tenant_work(self.database, self.tenant_id, clock=self.clock, services=self.services) as ctx:
             yield ctx
+
+    @property
+    def services(self) -> Services:
+        """Cipher, files in memory, and outgoing calls that may reach this machine."""
+        assert self.edge.services is not None
+        return self.edge.services
 
     async def token_with(self, *permissions: str, **options: Any) -> dict[str, str]:
         """Headers of a new token that holds just these permissions."""
@@ -75,9 +87,16 @@ class World:
             return [row[0] for row in await cursor.fetchall()]
 
 
+@lru_cache(maxsize=1)
+def _ssl_context() -> SSLContext:
+    return httpx2.create_ssl_context()
+
+
 def edge_on(database: Database, clock: FakeClock) -> Edge:
     """An edge over a test database."""
-    return Edge(database, clock, Limiter(), FieldCipher([b"t" * 32]))
+    cipher = FieldCipher([b"t" * 32])
+    outbound = OutboundClient([ip_network("127.0.0.0/8")], ssl_context=_ssl_context())
+    return Edge(database, clock, Limiter(), cipher, Services(cipher, FileStore("memory:///"), outbound))
 
 
 @asynccontextmanager
@@ -92,4 +111,6 @@ async def a_world(database: Database, name: str) -> AsyncIterator[World]:
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
     headers = {"Authorization": f"Bearer {secret}"}
     async with httpx2.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
-        yield World(database, clock, tenant_id, edge, secret, client)
+        world = World(database, clock, tenant_id, edge, secret, client)
+        async with world.services.outbound:
+            yield world

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
+import turnus.entry.payloads  # noqa: F401 - registers the payloads of events
 from turnus.billing import api as billing_api
 from turnus.customers import api as customers_api
 from turnus.identity.ops.create_tenant import create_tenant, seed_roles
@@ -16,11 +17,13 @@ from turnus.platform.db.pool import Database
 from turnus.platform.work import tenant_work
 from turnus.settings import api as settings_api
 from turnus.settings.ops.seed_settings import seed_settings
+from turnus.webhooks import api as webhooks_api
 
 ROUTERS: Sequence[Router] = (
     *customers_api.ROUTERS,
     *settings_api.ROUTERS,
     *billing_api.ROUTERS,
+    *webhooks_api.ROUTERS,
 )
 
 SEEDS: Sequence[Callable[[Context], Awaitable[None]]] = (

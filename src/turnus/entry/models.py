@@ -14,6 +14,7 @@ import turnus.platform.idempotency
 import turnus.platform.tenancy.model
 import turnus.settings.model
 import turnus.subscriptions.model
+import turnus.webhooks.model
 from turnus.platform.db.schema import Base
 
 metadata = Base.metadata

@@ -330,6 +330,10 @@ class OutboundClient:
         await self._strict.aclose()
         await self._sandbox.aclose()
 
+    def check(self, url: str, *, http_allowed: bool = False) -> RefusalReason | None:
+        """Why a URL cannot be called, or None; see `check_url`. A name may still be refused when it is called."""
+        return check_url(url, https_required=not http_allowed, allow=self._allow)
+
     async def post(
         self, url: str, content: bytes, headers: Mapping[str, str], timeout: float, *, http_allowed: bool = False
     ) -> OutboundResponse:
@@ -360,7 +364,7 @@ class OutboundClient:
             OutboundRefused: URL, headers or the addresses behind the name are not acceptable; nothing was sent.
             OutboundFailed: no complete answer in time.
         """
-        reason = check_url(url, https_required=not http_allowed, allow=self._allow) or check_headers(headers)
+        reason = self.check(url, http_allowed=http_allowed) or check_headers(headers)
         if reason is not None:
             raise OutboundRefused(reason)
         request = httpx2.Request(

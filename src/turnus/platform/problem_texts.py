@@ -68,6 +68,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "conflicting": ("This value excludes {other}.", "Dieser Wert schließt {other} aus."),
     "required_with": ("This value is needed together with {other}.", "Dieser Wert wird zusammen mit {other} benötigt."),
     "invalid_json": ("The body is not valid JSON.", "Der Inhalt ist kein gültiges JSON."),
+    "limit_reached": ("There can be {maximum} at most.", "Höchstens {maximum} sind möglich."),
     "missing_for_invoice": ("The invoice needs {what}.", "Die Rechnung braucht {what}."),
 }
 

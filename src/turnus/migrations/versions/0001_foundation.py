@@ -526,6 +526,94 @@ def upgrade() -> None:
     op.create_index("ix_unit_code", "unit", ["tenant_id", "code"], unique=False)
     op.create_index("ix_unit_created_at", "unit", ["tenant_id", "created_at", "id"], unique=False)
     op.create_table(
+        "webhook",
+        sa.Column("name", sa.Text(), nullable=True),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("events", postgresql.ARRAY(sa.Text()), nullable=False),
+        sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column("version", sa.Text(), nullable=False),
+        sa.Column("secret", sa.LargeBinary(), nullable=False),
+        sa.Column("previous_secret", sa.LargeBinary(), nullable=True),
+        sa.Column("previous_secret_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("headers", sa.LargeBinary(), nullable=False),
+        sa.Column("header_names", postgresql.ARRAY(sa.Text()), nullable=False),
+        sa.Column("disabled_reason", sa.Text(), nullable=True),
+        sa.Column("lease", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("last_delivery_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("last_success_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("failure_count", sa.BigInteger(), nullable=False),
+        sa.Column("failing_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.CheckConstraint("disabled_reason in ('user', 'failures')", name=op.f("ck_webhook_disabled_reason")),
+        sa.CheckConstraint("version in ('v1')", name=op.f("ck_webhook_version")),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_webhook")),
+    )
+    op.execute("alter table webhook enable row level security")
+    op.execute("alter table webhook force row level security")
+    op.execute(
+        "create policy tenant on webhook to turnus_app using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid) with check (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid)"
+    )
+    op.execute(
+        "create policy system on webhook to turnus_system using (current_user = 'turnus_system') with check (current_user = 'turnus_system')"
+    )
+    op.execute("grant select, insert, update, delete on webhook to turnus_app")
+    op.execute("grant select, insert, update, delete on webhook to turnus_system")
+    op.create_index("ix_webhook_created_at", "webhook", ["tenant_id", "created_at", "id"], unique=False)
+    op.create_index("ix_webhook_enabled", "webhook", ["tenant_id", "enabled"], unique=False)
+    op.create_table(
+        "webhook_delivery",
+        sa.Column("webhook_id", sa.Uuid(), nullable=False),
+        sa.Column("event_id", sa.Uuid(), nullable=False),
+        sa.Column("event", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("attempt_count", sa.BigInteger(), nullable=False),
+        sa.Column("attempts", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False),
+        sa.Column("next_attempt_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.CheckConstraint(
+            "status in ('pending', 'retrying', 'delivered', 'failed', 'cancelled')",
+            name=op.f("ck_webhook_delivery_status"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_webhook_delivery")),
+    )
+    op.execute("alter table webhook_delivery enable row level security")
+    op.execute("alter table webhook_delivery force row level security")
+    op.execute(
+        "create policy tenant on webhook_delivery to turnus_app using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid) with check (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid)"
+    )
+    op.execute(
+        "create policy system on webhook_delivery to turnus_system using (current_user = 'turnus_system') with check (current_user = 'turnus_system')"
+    )
+    op.execute("grant select, insert, update, delete on webhook_delivery to turnus_app")
+    op.execute("grant select, insert, update, delete on webhook_delivery to turnus_system")
+    op.create_index(
+        "ix_webhook_delivery_age", "webhook_delivery", ["created_at"], unique=False, postgresql_using="brin"
+    )
+    op.create_index(
+        "ix_webhook_delivery_created_at",
+        "webhook_delivery",
+        ["tenant_id", "webhook_id", "created_at", "id"],
+        unique=False,
+    )
+    op.create_index("ix_webhook_delivery_event", "webhook_delivery", ["tenant_id", "webhook_id", "event"], unique=False)
+    op.create_index(
+        "ix_webhook_delivery_open",
+        "webhook_delivery",
+        ["webhook_id", "next_attempt_at"],
+        unique=False,
+        postgresql_where=sa.text("status in ('pending', 'retrying')"),
+    )
+    op.create_index(
+        "ix_webhook_delivery_status", "webhook_delivery", ["tenant_id", "webhook_id", "status"], unique=False
+    )
+    op.create_table(
         "billing_failure",
         sa.Column("run_id", sa.Uuid(), nullable=False),
         sa.Column("customer_id", sa.Uuid(), nullable=False),
@@ -1126,6 +1214,12 @@ def upgrade() -> None:
     op.create_index("ix_product_created_at", "product", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_product_name", "product", ["tenant_id", "name_key", "id"], unique=False)
     op.create_index("ix_product_number", "product", ["tenant_id", "number", "id"], unique=False)
+    op.create_index(
+        "ix_product_number_desc",
+        "product",
+        ["tenant_id", sa.literal_column("number desc nulls last"), sa.literal_column("id desc")],
+        unique=False,
+    )
     op.create_index("ix_product_type", "product", ["tenant_id", "type"], unique=False)
     op.create_index("uq_product_external_id", "product", ["tenant_id", "external_id"], unique=True)
     op.create_table(
@@ -1540,6 +1634,7 @@ def downgrade() -> None:
     op.drop_table("invoice_position")
     op.drop_index("uq_product_external_id", table_name="product")
     op.drop_index("ix_product_type", table_name="product")
+    op.drop_index("ix_product_number_desc", table_name="product")
     op.drop_index("ix_product_number", table_name="product")
     op.drop_index("ix_product_name", table_name="product")
     op.drop_index("ix_product_created_at", table_name="product")
@@ -1619,6 +1714,19 @@ def downgrade() -> None:
     op.drop_table("billing_run_chunk")
     op.drop_index("ix_billing_failure_run", table_name="billing_failure")
     op.drop_table("billing_failure")
+    op.drop_index("ix_webhook_delivery_status", table_name="webhook_delivery")
+    op.drop_index(
+        "ix_webhook_delivery_open",
+        table_name="webhook_delivery",
+        postgresql_where=sa.text("status in ('pending', 'retrying')"),
+    )
+    op.drop_index("ix_webhook_delivery_event", table_name="webhook_delivery")
+    op.drop_index("ix_webhook_delivery_created_at", table_name="webhook_delivery")
+    op.drop_index("ix_webhook_delivery_age", table_name="webhook_delivery", postgresql_using="brin")
+    op.drop_table("webhook_delivery")
+    op.drop_index("ix_webhook_enabled", table_name="webhook")
+    op.drop_index("ix_webhook_created_at", table_name="webhook")
+    op.drop_table("webhook")
     op.drop_index("ix_unit_created_at", table_name="unit")
     op.drop_index("ix_unit_code", table_name="unit")
     op.drop_table("unit")

@@ -22,6 +22,7 @@ from turnus.kernel.ids import new_ids
 from turnus.platform import metrics
 from turnus.platform.clock import Clock
 from turnus.platform.db.pool import Connection, Database
+from turnus.platform.services import Services
 from turnus.platform.work import system_work
 
 log = structlog.get_logger("turnus.dispatch")
@@ -60,7 +61,7 @@ class Batch(msgspec.Struct, frozen=True):
 
 Follower = Callable[[Connection, Batch], Awaitable[None]]
 Carrier = Callable[[Connection, Sequence[Told], datetime], Awaitable[None]]
-Sequel = Callable[[Database, Batch], Awaitable[None]]
+Sequel = Callable[[Database, Batch, Services | None], Awaitable[None]]
 _followers: list[Follower] = []
 _carriers: dict[str, Carrier] = {}
 _sequels: list[Sequel] = []
@@ -78,7 +79,7 @@ def carry(resource: str, carrier: Carrier) -> None:
 
 
 def afterwards(sequel: Sequel) -> None:
-    """Call `sequel(database, batch)` after a dispatch was committed. Its failure is logged and undoes nothing."""
+    """Call `sequel(database, batch, services)` after the commit of a dispatch. Its failure is logged, no more."""
     if sequel not in _sequels:
         _sequels.append(sequel)
 
@@ -119,7 +120,9 @@ _DELETE = "delete from outbox using unnest(%s::uuid[], %s::uuid[]) as w (t, i) w
 _OLDEST = "select id from outbox order by sequence limit 1"
 
 
-async def dispatch_once(database: Database, limit: int = CLAIM_ROWS, *, clock: Clock) -> int:
+async def dispatch_once(
+    database: Database, limit: int = CLAIM_ROWS, *, clock: Clock, services: Services | None = None
+) -> int:
     """Dispatch up to `limit` outbox rows in one transaction; returns how many it was (0: nothing waits)."""
     now = clock.wall()
     async with system_work(database) as connection:
@@ -138,7 +141,7 @@ async def dispatch_once(database: Database, limit: int = CLAIM_ROWS, *, clock: C
                 await follower(connection, batch)
     for sequel in _sequels if batch.facts else ():
         try:
-            await sequel(database, batch)
+            await sequel(database, batch, services)
         except Exception:
             log.exception("after a dispatch", sequel=getattr(sequel, "__qualname__", ""))
     return len(told)
@@ -184,12 +187,14 @@ async def oldest_waiting(database: Database) -> datetime | None:
     return None if row is None else datetime.fromtimestamp((row[0].int >> 80) / 1000, tz=UTC)
 
 
-async def run_dispatcher(database: Database, clock: Clock, stop: asyncio.Event, wake: asyncio.Event) -> None:
+async def run_dispatcher(
+    database: Database, clock: Clock, services: Services, stop: asyncio.Event, wake: asyncio.Event
+) -> None:
     """Dispatch whatever comes until `stop`; looks every quarter of a second, at once when `wake` is set."""
     measured = clock.wall()
     while not stop.is_set():
         wake.clear()
-        dispatched = await dispatch_once(database, clock=clock)
+        dispatched = await dispatch_once(database, clock=clock, services=services)
         now = clock.wall()
         if (now - measured).total_seconds() >= LAG_SECONDS:
             measured = now

@@ -54,14 +54,14 @@ def created(occurred_at: datetime) -> str:
     return occurred_at.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
-def envelope(tenant_id: UUID, id: UUID, event: str, occurred_at: datetime, details: bytes, payload: bytes) -> bytes:
+def envelope(tenant_id: UUID, id: UUID, event: str, occurred_at: datetime, details: str, payload: bytes) -> bytes:
     """The body of an event: stable JSON (see `stable_json`) with `data`, and `previous` where values changed."""
     head = {
         "event": {"type": event, "id": public_id(id), "version": VERSION, "created": created(occurred_at)},
         "tenantId": str(tenant_id),
     }
     body = stable_json(head)[:-1] + b',"data":' + payload
-    previous = decode(details).get("previous") if details != b"{}" else None
+    previous = decode(details.encode()).get("previous") if details != "{}" else None
     return body + (b"}" if previous is None else b',"previous":' + stable_json(previous) + b"}")
 
 

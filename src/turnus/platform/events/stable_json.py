@@ -1,8 +1,8 @@
 """JSON that a JavaScript parse/stringify round trip leaves as it is, byte by byte.
 
 Receivers in JavaScript often check a signature over the body they parsed and serialised again. Compact UTF-8, nothing
-escaped without need, numbers as ECMAScript writes them (ECMA-262 Number::toString), keys that look like array indexes first, as
-objects of that language order them.
+escaped without need, numbers as ECMAScript writes them (ECMA-262 Number::toString), keys that look like array indexes
+first, as objects of that language order them.
 """
 
 from __future__ import annotations
