@@ -340,7 +340,8 @@ class Related(Filter):
 
     def bind(self, operator: str, texts: list[str], index: int, zone: str) -> Bound:
         bound = self.inner.bind(operator, texts, index, zone)
-        condition = exists().select_from(self.target).where(*self.joined, bound.condition)
+        # The list itself may join the same table: inside, its name means the target.
+        condition = exists().select_from(self.target).where(*self.joined, bound.condition).correlate_except(self.target)
         return Bound(f"related:{bound.key}", condition, bound.values)
 
 
