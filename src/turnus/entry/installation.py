@@ -55,8 +55,9 @@ def configure_logging(config: Config) -> None:
     """Log lines as the configuration wants them; in development every request has one."""
     log_lines.configure(config.log)
     logging.getLogger("turnus").setLevel(logging.DEBUG if config.env == "development" else logging.INFO)
-    # Starting and stopping is told by `serve` itself.
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    # Starting, stopping and migrating is told by the commands themselves.
+    for library in ("uvicorn", "alembic"):
+        logging.getLogger(library).setLevel(logging.WARNING)
 
 
 @dataclass(slots=True)
