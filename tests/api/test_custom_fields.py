@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from kit.queries import count_queries
 from kit.world import World
 
 TIER = {
@@ -135,3 +136,11 @@ async def test_reader_of_products_may_list_and_not_write(world: World) -> None:
     assert (await world.client.get("/custom-fields", headers=headers)).status_code == 200
     refused = await world.client.post("/custom-fields", json=TIER, headers=headers)
     assert (refused.status_code, refused.json()["requiredPermissions"]) == (403, ["custom-field:write"])
+
+
+async def test_list_takes_the_same_statements_whatever_its_length(world: World) -> None:
+    for number in range(3):
+        await define(world, key=f"f{number}")
+    with count_queries(world) as queries:
+        await world.client.get("/custom-fields")
+    assert queries.count == 3  # entering the tenant, count, page

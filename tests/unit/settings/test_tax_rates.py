@@ -85,8 +85,8 @@ def test_row_of_the_group_for_the_state_goes_before_the_shipped_table() -> None:
 
 def test_every_member_state_has_exactly_one_standard_rate_today() -> None:
     members = [
-        "AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "EL", "ES", "FI", "FR", "HR", "HU", "IE", "IT", "LT", "LU", "LV",
-        "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK",
+        "AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "EL", "ES", "FI", "FR", "HR", "HU", "IE", "IT", "LT", "LU",
+        "LV", "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK",
     ]  # fmt: skip
     day = date(2026, 7, 1)
     assert len(members) == 27 and all(is_member(state, day) for state in members)

@@ -1,5 +1,5 @@
 """Routes of the settings area."""
 
-from turnus.settings.api import custom_fields
+from turnus.settings.api import custom_fields, settings
 
-ROUTERS = (custom_fields.routes,)
+ROUTERS = (settings.routes, custom_fields.routes)

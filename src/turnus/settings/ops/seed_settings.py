@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from turnus.platform.context import Context
 from turnus.settings.model import NumberRange, Tax, TaxGroup
+from turnus.settings.ops.change_settings import change_settings
 
 # type: (format, digits, first number - 1)
 RANGES: dict[str, tuple[str, int, int]] = {
@@ -34,7 +35,16 @@ GERMAN_RATES = {
 
 
 async def seed_settings(ctx: Context) -> None:
-    """Number ranges and tax groups of a new (German) tenant."""
+    """Number ranges, tax groups and first settings of a new (German) tenant."""
+    _number_ranges(ctx)
+    standard = _group(ctx, "19%", "REVERSE_CHARGE", "standard", "DE", GERMAN_RATES["standard"])
+    _group(ctx, "7%", "REVERSE_CHARGE", "reduced", "DE", GERMAN_RATES["reduced"])
+    _group(ctx, "0%", "REVERSE_CHARGE_DEACTIVATED", "standard", "*", [("2007-01-01", "0")])
+    await change_settings(ctx, "organisation", {"companyName": ctx.tenant.name[:255]})
+    await change_settings(ctx, "billing", {"defaultTaxGroup": str(standard.id)})
+
+
+def _number_ranges(ctx: Context) -> None:
     now = ctx.now()
     for type, (format, digits, before_first) in RANGES.items():
         ctx.add(
@@ -53,14 +63,11 @@ async def seed_settings(ctx: Context) -> None:
                 updated_at=now,
             )
         )
-    _group(ctx, "19%", "REVERSE_CHARGE", "standard", "DE", GERMAN_RATES["standard"])
-    _group(ctx, "7%", "REVERSE_CHARGE", "reduced", "DE", GERMAN_RATES["reduced"])
-    _group(ctx, "0%", "REVERSE_CHARGE_DEACTIVATED", "standard", "*", [("2007-01-01", "0")])
 
 
 def _group(
     ctx: Context, description: str, reverse_charge: str, type: str, country: str, rates: list[tuple[str, str]]
-) -> None:
+) -> TaxGroup:
     now = ctx.now()
     group = ctx.add(
         TaxGroup(
@@ -88,3 +95,4 @@ def _group(
                 country_code=country,
             )
         )
+    return group
