@@ -304,7 +304,7 @@ def validate(model: type[C], value: dict[str, Any], *, lenient: bool = False) ->
     """Check decoded JSON against a command; see `parse`."""
     read_only = getattr(model, "READ_ONLY", frozenset())
     value = {key: inner for key, inner in value.items() if key not in read_only or key in _aliases(model)}
-    if lenient:
+    if lenient and model.model_config.get("extra") != "allow":
         value = {key: inner for key, inner in value.items() if key in _aliases(model)}
     try:
         return model.model_validate(value)

@@ -348,7 +348,10 @@ def etag(content: bytes) -> str:
 
 
 def _query(asked: Asked) -> dict[str, str]:
-    given = {key: value for key, value in asked.request.query_params.items()}
+    given: dict[str, str] = {}
+    for key, value in asked.request.query_params.multi_items():
+        several = key.endswith("[]") and key in given
+        given[key] = f"{given[key]},{value}" if several else value
     unknown = [key for key in given if key not in asked.operation.query_parameters]
     if unknown and not asked.lenient:
         allowed = sorted(asked.operation.query_parameters)
