@@ -14,6 +14,7 @@ from turnus.entry.bootstrap import ROUTERS
 from turnus.entry.installation import Installation, configure_logging, configured
 from turnus.platform import metrics
 from turnus.platform.api.app import build
+from turnus.platform.api.description import description_handlers
 from turnus.platform.api.edge import Edge
 from turnus.platform.api.health import database_checks, health_handlers
 from turnus.platform.clock import SystemClock
@@ -38,7 +39,8 @@ def create_app(installation: Installation | None = None, *, worker_expected: boo
     taken = installation or Installation.take(configured())
     configure_logging(taken.config)
     database = taken.database(name="turnus serve")
-    edge = Edge(database, SystemClock(), Limiter(), taken.cipher)
+    services = taken.services()
+    edge = Edge(database, SystemClock(), Limiter(), services.cipher, services)
 
     @asynccontextmanager
     async def held(_: Litestar) -> AsyncIterator[None]:
@@ -46,8 +48,11 @@ def create_app(installation: Installation | None = None, *, worker_expected: boo
         try:
             yield
         finally:
+            await services.outbound.aclose()
             metrics.stop()
             taken.release()
 
     checks = database_checks(database, migrate.head(), worker_expected=worker_expected)
-    return build(edge, ROUTERS, handlers=health_handlers(checks), lifespan=[held])
+    operations = [operation for router in ROUTERS for operation in router.operations]
+    handlers = [*health_handlers(checks), *description_handlers(operations, taken.config.base_url)]
+    return build(edge, ROUTERS, handlers=handlers, lifespan=[held])

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     # These load SQLAlchemy; what only starts other processes does without.
     from turnus.platform.crypto import FieldCipher
     from turnus.platform.db.pool import Database
+    from turnus.platform.services import Services
 
 API_CONNECTIONS = 8
 
@@ -94,6 +95,14 @@ class Installation:
         from turnus.platform.crypto import FieldCipher
 
         return FieldCipher([self.config.key("fields")])
+
+    def services(self) -> Services:
+        """What work reaches beside the database. The outbound client is closed by who asked for it."""
+        from turnus.platform.files import FileStore
+        from turnus.platform.http import OutboundClient
+        from turnus.platform.services import Services
+
+        return Services(self.cipher, FileStore(self.config.files_url), OutboundClient(self.config.outbound_allow))
 
     def database(self, *, connections: int = API_CONNECTIONS, name: str = "turnus") -> Database:
         """A pool of at most `connections` to the database, still closed; `name` is shown by `pg_stat_activity`."""
