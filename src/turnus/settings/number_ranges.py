@@ -14,6 +14,11 @@ _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 PLACEHOLDERS = {"number", "day", "month", "year", "yearLong", "customerNumber"}
 # Types whose numbers are unique among each other (06 §1.7: over all document types).
 DOCUMENT_TYPES = frozenset({"invoice", "credit_note", "cancellation", "proforma", "self_billed"})
+# References that travel in SEPA messages.
+_MESSAGE_TYPES = frozenset({"mandate_reference", "sepa_export"})
+_SEPA_REFERENCE = re.compile(r"(?!/)(?!.*//)[A-Za-z0-9+?/\-:().,']+(?<!/)")
+# A customer number of ordinary length, for previews and lengths.
+_SOME_CUSTOMER = "10000"
 
 
 class Range(msgspec.Struct):
@@ -56,7 +61,9 @@ def format_number(format: str, number: str, day: date, customer_number: str = ""
         "yearLong": f"{day:%Y}",
         "customerNumber": customer_number,
     }
-    return _PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), format)
+    for name in _PLACEHOLDER.findall(format):
+        format = format.replace(f"{{{name}}}", values.get(name, f"{{{name}}}"))
+    return format
 
 
 def draw(range: Range, day: date, customer_number: str = "") -> Drawn:
@@ -79,10 +86,65 @@ def next_link(previous: bytes, number: str, content: bytes) -> bytes:
     return hashlib.sha256(previous + number.encode() + content).digest()
 
 
+def preview(type: str, method: str, format: str, digits: int, length: int, current: int, reset: str, period: str,
+            day: date) -> str:  # fmt: skip
+    """The number that would be drawn next on a day, unless it is taken; a random one is shown as question marks."""
+    if method == "random":
+        return format_number(format, "?" * length, day, _SOME_CUSTOMER)
+    return draw(Range(type, method, format, digits, length, current, reset, period), day, _SOME_CUSTOMER).number
+
+
+def debtor_bounds(account_length: int) -> tuple[int, int]:
+    """First and last debtor account for a length of G/L accounts: 10000–69999 for 4, tenfold per digit more."""
+    scale = 10 ** (account_length - 4)
+    return 10_000 * scale, 70_000 * scale - 1
+
+
+def range_violations(range: Range, account_length: int) -> list[tuple[str, str, str]]:
+    """What is wrong with a range as it shall be: (property, code, reason). `account_length` is that of DATEV."""
+    found = [("format", code, reason) for code, reason in format_violations(range.type, range.format, range.reset)]
+    if range.type in _MESSAGE_TYPES:
+        found += _message_violations(range)
+    if range.type == "datev_debtor":
+        found += _debtor_violations(range, account_length)
+    return found
+
+
+def _message_violations(range: Range) -> list[tuple[str, str, str]]:
+    """References that go into SEPA messages: at most 35 characters of their alphabet (EPC217-08)."""
+    number = "2" * max(range.min_digits, len(str(range.current_number + 1)))
+    text = "2" * range.random_length if range.method == "random" else number
+    sample = format_number(range.format, text, date(2026, 12, 31), _SOME_CUSTOMER)
+    found = []
+    if not _SEPA_REFERENCE.fullmatch(sample):
+        found.append(("format", "invalid_format", "SEPA: A-Z a-z 0-9 + ? / - : ( ) . , '"))
+    if len(sample) > 35:
+        found.append(("format", "too_long", "35"))
+    return found
+
+
+def _debtor_violations(range: Range, account_length: int) -> list[tuple[str, str, str]]:
+    lowest, highest = debtor_bounds(account_length)
+    found = []
+    if range.format != "{number}":
+        found.append(("format", "invalid_format", "{number}"))
+    if range.method != "sequential":
+        found.append(("method", "invalid_choice", "sequential"))
+    if range.reset != "never":
+        found.append(("reset", "invalid_choice", "never"))
+    if range.current_number >= highest:
+        found.append(("currentNumber", "out_of_range", f"{lowest - 1}…{highest - 1}"))
+    return found
+
+
 def format_violations(type: str, format: str, reset: str) -> list[tuple[str, str]]:
     """What is wrong with a format: (code, reason)."""
     found = set(_PLACEHOLDER.findall(format))
     wrong = []
+    if not format.isprintable():
+        wrong.append(("invalid_characters", ""))
+    if "{" in (rest := _PLACEHOLDER.sub("", format)) or "}" in rest:
+        wrong.append(("invalid_format", "{number}"))
     if "number" not in found:
         wrong.append(("invalid_format", "{number}"))
     wrong += [("invalid_format", f"{{{name}}}") for name in sorted(found - PLACEHOLDERS)]

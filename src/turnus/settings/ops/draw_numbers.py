@@ -14,6 +14,7 @@ from turnus.platform.db.locks import LockOrder, take
 from turnus.platform.db.terms import fold
 from turnus.settings import number_ranges
 from turnus.settings.number_ranges import Drawn, Range
+from turnus.settings.values import value
 
 MAX_COLLISIONS = 1000
 _LOCK = (
@@ -75,8 +76,8 @@ async def draw_numbers(
     row = await cursor.fetchone()
     assert row is not None, f"tenant has no number range {type}"
     range_id, head, length, state = row[0], row[1], row[2], Range(*row[3:])
+    drawn = await free_numbers(ctx, state, len(objects), day, customer_numbers)
     space = number_ranges.space_of(type)
-    drawn = await _free_numbers(ctx, state, space, len(objects), day, customer_numbers)
     now = ctx.now()
     links: list[tuple[int | None, bytes | None, bytes | None]] = [(None, None, None)] * len(objects)
     for index, content in enumerate(contents):
@@ -93,16 +94,28 @@ async def draw_numbers(
     return [number.number for number in drawn]
 
 
-async def _free_numbers(
-    ctx: Context, state: Range, space: str, count: int, day: date, customer_numbers: Sequence[str]
+async def free_numbers(
+    ctx: Context, state: Range, count: int, day: date, customer_numbers: Sequence[str] = ()
 ) -> list[Drawn]:
+    """The next numbers of a range that nobody has; moves its state, writes nothing.
+
+    Raises:
+        NumberRangeExhausted: too many numbers in a row are taken, or debtor accounts ran out.
+    """
+    highest = None
+    if state.type == "datev_debtor":
+        lowest, highest = number_ranges.debtor_bounds(value(ctx, "datev.accountLength"))
+        state.current_number = max(state.current_number, lowest - 1)
+    space = number_ranges.space_of(state.type)
+    named = "{customerNumber}" in state.format and bool(customer_numbers)
     free: list[Drawn] = []
     seen: set[str] = set()
     collisions = 0
     while len(free) < count:
-        wanted = count - len(free)
-        names = customer_numbers[len(free) :] if customer_numbers else [""] * wanted
-        batch = [number_ranges.draw(state, day, name) for name in names[:wanted]]
+        # A number with a customer's number in it is his alone, so it is not handed on to the next when one is taken.
+        wanted = 1 if named else count - len(free)
+        names = [customer_numbers[len(free)]] if named else [""] * wanted
+        batch = [number_ranges.draw(state, day, name) for name in names]
         folded = [fold(number.number) for number in batch]
         cursor = await ctx.connection.execute(_TAKEN, (space, folded), prepare=True)
         taken = {row[0] for row in await cursor.fetchall()} | seen
@@ -113,7 +126,7 @@ async def _free_numbers(
                 free.append(number)
                 seen.add(key)
                 collisions = 0
-        if collisions > MAX_COLLISIONS:
+        if collisions > MAX_COLLISIONS or (highest is not None and state.current_number > highest):
             raise NumberRangeExhausted(type=state.type)
     return free
 
