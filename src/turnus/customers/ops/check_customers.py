@@ -21,8 +21,6 @@ from turnus.settings.custom_fields import Definition, violations, with_defaults
 from turnus.settings.model import NumberIssued
 from turnus.settings.ops.load_custom_fields import definitions_of
 
-NUMBER_SPACES = {"customer": "customerNumber", "datev_debtor": "datevId"}
-
 
 class Known(msgspec.Struct):
     """What exists of the values that some customers shall have.
@@ -48,10 +46,10 @@ _lookup = read_rows(
         select(literal("email"), cast(CustomerEmail.email_folded, Text), CustomerEmail.customer_id, literal("")).where(
             CustomerEmail.is_default, CustomerEmail.email_folded == _texts("emails")
         ),
-        select(NumberIssued.space, cast(NumberIssued.number_folded, Text), NumberIssued.object_id, literal("")).where(
-            NumberIssued.space == "customer", NumberIssued.number_folded == _texts("numbers")
-        ),
-        select(NumberIssued.space, cast(NumberIssued.number_folded, Text), NumberIssued.object_id, literal("")).where(
+        select(
+            literal("customerNumber"), cast(NumberIssued.number_folded, Text), NumberIssued.object_id, literal("")
+        ).where(NumberIssued.space == "customer", NumberIssued.number_folded == _texts("numbers")),
+        select(literal("datevId"), cast(NumberIssued.number_folded, Text), NumberIssued.object_id, literal("")).where(
             NumberIssued.space == "datev_debtor", NumberIssued.number_folded == _texts("datev_ids")
         ),
         select(literal("externalId"), Customer.external_id, Customer.id, literal("")).where(
@@ -82,7 +80,7 @@ async def look_up(ctx: Context, commands: Sequence[MasterData]) -> Known:
             if status == "STATUS_ARCHIVED":
                 known.archived.add(id)
         else:
-            known.objects[NUMBER_SPACES.get(kind, kind), value] = id
+            known.objects[kind, value] = id
     return known
 
 
