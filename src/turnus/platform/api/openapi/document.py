@@ -8,7 +8,7 @@ from typing import Any
 
 from turnus.platform.api.openapi import answers, parameters
 from turnus.platform.api.openapi.schemas import REFERENCE, Schema, Schemas
-from turnus.platform.api.operation import PUBLIC, Operation
+from turnus.platform.api.operation import ANY_TOKEN, PUBLIC, Operation
 from turnus.platform.events.facts import EventType, catalogue
 
 Document = dict[str, Any]
@@ -47,7 +47,6 @@ _VERBS = {
     "create": "create", "read": "get", "get": "get", "list": "list", "update": "update", "replace": "replace",
     "patch": "patch", "change": "patch", "delete": "delete", "remove": "delete",
 }  # fmt: skip
-_BY_METHOD = {"GET": "get", "POST": "create", "PUT": "replace", "PATCH": "patch", "DELETE": "delete"}
 _PATCH_TYPES = ("application/merge-patch+json", "application/json", "application/vnd.api+json")
 _kept: dict[tuple[Any, ...], tuple[Sequence[Operation], Document]] = {}
 
@@ -111,27 +110,35 @@ def _guard(path: str) -> set[str]:
 
 
 def _operation(operation: Operation, name: str, schemas: Schemas, *, tagged: bool, guarded: bool) -> dict[str, Any]:
-    public = PUBLIC in operation.permissions
-    needed = " or ".join(f"`{permission}`" for permission in operation.permissions)
-    line = "Public: needs no token." if public else f"Required permissions: {needed}"
+    security, line = _needed(operation)
     made: dict[str, Any] = {
         "operationId": name,
         "tags": [operation.tag],
         "summary": operation.summary,
         "description": f"{operation.description}\n\n{line}".strip(),
-        "security": [] if public else [{"JWT": [permission]} for permission in operation.permissions],
+        "security": security,
         "parameters": parameters.parameters(operation, tagged=tagged, guarded=guarded),
         "responses": answers.responses(operation, schemas, tagged=tagged, guarded=guarded),
     }
     if operation.raw_body is not None:
         content = {operation.raw_body: {"schema": _raw_schema(operation.raw_body)}}
         made["requestBody"] = {"required": True, "content": content}
-    elif operation.body is not None:
+    elif operation.body is not None and operation.body.model_fields:
         schema = schemas.body(operation.body)
         types = _PATCH_TYPES if operation.method == "PATCH" else ("application/json",)
         required = bool(schemas.components[schema["$ref"].removeprefix(REFERENCE)].get("required"))
         made["requestBody"] = {"required": required, "content": {kind: {"schema": schema} for kind in types}}
     return made
+
+
+def _needed(operation: Operation) -> tuple[list[dict[str, list[str]]], str]:
+    """The security requirement and its sentence."""
+    if PUBLIC in operation.permissions:
+        return [], "Public: needs no token."
+    if ANY_TOKEN in operation.permissions:
+        return [{"JWT": []}], "Required permissions: none; any valid token will do."
+    needed = " or ".join(f"`{permission}`" for permission in operation.permissions)
+    return [{"JWT": [permission]} for permission in operation.permissions], f"Required permissions: {needed}"
 
 
 def _raw_schema(content_type: str) -> Schema:
@@ -166,15 +173,16 @@ def operation_ids(operations: Iterable[Operation]) -> dict[int, str]:
 
 def _from_path(operation: Operation) -> str:
     segments = [segment for segment in operation.path.split("/") if segment]
+    own = operation.handler.__name__.strip("_").split("_")
     listed = operation.listing is not None
+    verb = "list" if listed else _VERBS.get(own[0], own[0])
     words: list[str] = []
     for index, segment in enumerate(segments):
-        if segment.startswith("{"):
+        # `PUT /customers/{id}/archive` by `archive` is archiveCustomer.
+        if segment.startswith("{") or segment == verb:
             continue
         last = index == len(segments) - 1
         words += _split(segment) if last and listed else _split(_singular(segment))
-    first = operation.handler.__name__.split("_")[0]
-    verb = "list" if listed else _VERBS.get(first, _BY_METHOD[operation.method])
     return verb + "".join(word[:1].upper() + word[1:] for word in words)
 
 

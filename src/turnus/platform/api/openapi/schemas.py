@@ -11,7 +11,7 @@ import msgspec
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 
-from turnus.platform.api.operation import Answer, Operation
+from turnus.platform.api.operation import Afterwards, Answer, Operation
 from turnus.platform.listing import Page
 
 Schema = dict[str, Any]
@@ -53,7 +53,8 @@ class _Bodies(GenerateJsonSchema):
 
 
 def _any_value(_: type) -> Schema:
-    return {}
+    # msgspec refuses an empty schema; `_tidy` takes the comment off.
+    return {"$comment": "any value"}
 
 
 class Schemas:
@@ -89,7 +90,7 @@ class Schemas:
         self._answers = {kind: _tidy(schema, names) for kind, schema in zip(kinds, described, strict=True)}
 
     def _add_bodies(self, operations: list[Operation]) -> None:
-        models = list(dict.fromkeys(o.body for o in operations if o.body is not None))
+        models = list(dict.fromkeys(o.body for o in operations if o.body is not None and o.body.model_fields))
         if not models:
             return
         references, generated = models_json_schema(
@@ -115,7 +116,7 @@ def result_type(operation: Operation) -> Any:
     if operation.listing is not None:
         return Page[operation.listing.shape.view]  # type: ignore[name-defined]
     kind = operation.result
-    return None if kind in (None, NoneType, Answer) else kind
+    return None if kind in (None, NoneType, Answer, Afterwards) else kind
 
 
 def _readable(components: Mapping[str, Any]) -> dict[str, str]:
@@ -129,6 +130,7 @@ def _readable(components: Mapping[str, Any]) -> dict[str, str]:
             wanted = f"{inner.removesuffix('View') or inner}Page"
         elif name.endswith("View") and name[:-4] not in components:
             wanted = name[:-4] or name
+        wanted = wanted.lstrip("_")
         wanted = "".join(c if c.isalnum() or c in "._-" else "_" for c in wanted)
         if wanted in taken:
             wanted = name
@@ -145,7 +147,7 @@ def _tidy(schema: Any, names: Mapping[str, str], *, wire: bool = True, name: str
         return _plain(schema)
     made: Schema = {}
     for key, value in schema.items():
-        if key == "title" and isinstance(value, str):
+        if key in ("title", "$comment") and isinstance(value, str):
             continue
         if key == "$ref":
             made[key] = REFERENCE + names.get(value.removeprefix(REFERENCE), value.removeprefix(REFERENCE))
