@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from turnus.platform.commands import Amount, Command, Count, Day, Flag, Id, Language, Name, Text, refuse
 
@@ -159,9 +159,13 @@ class TaxFields(Command):
 class TaxOfGroup(TaxFields):
     """A rate of a group; with an id it changes a present one."""
 
-    READ_ONLY: ClassVar[frozenset[str]] = frozenset({"validTo"})
-
     id: Id | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sent_back(cls, value: Any) -> Any:
+        """A rate as it was read may be sent back; when it ends follows from the next one."""
+        return {k: v for k, v in value.items() if k != "validTo"} if isinstance(value, dict) else value
 
 
 class Exemption(Command):

@@ -85,6 +85,7 @@ class TaxGroup(TenantRow):
         one_of("type", ("standard", "reduced")),
         Index("ix_tax_group_created_at", "tenant_id", "created_at", "id"),
         Index("ix_tax_group_type", "tenant_id", "type"),
+        Index("ix_tax_group_archived", "tenant_id", "archived"),
     )
 
     internal_description: Mapped[str]

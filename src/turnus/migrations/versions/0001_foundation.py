@@ -465,6 +465,7 @@ def upgrade() -> None:
     )
     op.execute("grant select, insert, update, delete on tax_group to turnus_app")
     op.execute("grant select, insert, update, delete on tax_group to turnus_system")
+    op.create_index("ix_tax_group_archived", "tax_group", ["tenant_id", "archived"], unique=False)
     op.create_index("ix_tax_group_created_at", "tax_group", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_tax_group_type", "tax_group", ["tenant_id", "type"], unique=False)
     op.create_table(
@@ -1735,6 +1736,7 @@ def downgrade() -> None:
     op.drop_table("tenant")
     op.drop_index("ix_tax_group_type", table_name="tax_group")
     op.drop_index("ix_tax_group_created_at", table_name="tax_group")
+    op.drop_index("ix_tax_group_archived", table_name="tax_group")
     op.drop_table("tax_group")
     op.drop_index("uq_role_name", table_name="role")
     op.drop_table("role")
