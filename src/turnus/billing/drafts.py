@@ -14,17 +14,25 @@ from uuid import UUID
 
 import msgspec
 
+from turnus.kernel.errors import Problem
 from turnus.kernel.money import exponent
 from turnus.rating.tax import (
     Bucket,
     RateAt,
     TaxDecision,
     TaxedLine,
+    TaxRateMissing,
     TaxSubject,
     TaxTerms,
     decide,
     tax_lines,
 )
+
+
+class NoTaxRate(Problem):
+    """The tax group of a line has no rate for the country and day of its service."""
+
+    code, status = "tax_rate_missing", 422
 
 
 class PartyAddress(msgspec.Struct, frozen=True):
@@ -162,7 +170,11 @@ class TaxContext(msgspec.Struct, frozen=True):
 
 
 def tax_draft(draft: Draft, context: TaxContext, today: date) -> None:
-    """Decide the tax of every line and fill in the sums. `today` serves lines without a service date."""
+    """Decide the tax of every line and fill in the sums. `today` serves lines without a service date.
+
+    Raises:
+        NoTaxRate: a line's tax group has no rate for it.
+    """
     payer, address = draft.payer, draft.payer.address
     subject = TaxSubject(
         seller_country=context.seller_country,
@@ -175,7 +187,10 @@ def tax_draft(draft: Draft, context: TaxContext, today: date) -> None:
     taxed = []
     for line in draft.lines:
         day = last_day(line) or today
-        line.decision = decide(subject, context.terms(line.tax_group), day, context.rate_at)
+        try:
+            line.decision = decide(subject, context.terms(line.tax_group), day, context.rate_at)
+        except TaxRateMissing as missing:
+            raise NoTaxRate(f"{line.name}: {missing}") from None
         taxed.append(TaxedLine(line.amount_minor, line.tax_included, line.decision))
     result = tax_lines(taxed)
     for line, net, tax in zip(draft.lines, result.nets, result.taxes, strict=True):

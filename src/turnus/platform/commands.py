@@ -130,6 +130,12 @@ def _checked_day(value: date) -> date:
     return value
 
 
+def _day_or_instant(value: Any) -> Any:
+    if isinstance(value, str) and len(value) == len("2026-06-01"):
+        return _checked_day(_day(value))
+    return _instant(value)
+
+
 def _interval(value: Any) -> Any:
     if not isinstance(value, str):
         raise _error("invalid_type", expected="string")
@@ -211,6 +217,13 @@ Instant = Annotated[
     datetime,
     BeforeValidator(_instant, json_schema_input_type=Annotated[str, Field(json_schema_extra={"format": "date-time"})]),
 ]
+DayOrInstant = Annotated[
+    InstanceOf[date],
+    BeforeValidator(
+        _day_or_instant, json_schema_input_type=Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+    ),
+]
+"""A local day or an instant (a `datetime`, which is a `date` too); a union of both would report a mistake twice."""
 IntervalText = Annotated[
     InstanceOf[Interval],
     BeforeValidator(_interval, json_schema_input_type=Annotated[str, Field(pattern="^P?[1-9][0-9]{0,2}[DWMY]$")]),

@@ -9,7 +9,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from turnus.billing.drafts import Draft, DraftLine
-from turnus.billing.events import INVOICE_CREATED
+from turnus.billing.events import INVOICE_CREATED, INVOICE_REQUIRES_APPROVAL
 from turnus.platform.context import Context
 from turnus.platform.db.bulk import insert_rows
 from turnus.platform.db.terms import fold
@@ -48,7 +48,9 @@ async def store_drafts(ctx: Context, drafts: Sequence[Draft]) -> None:
         return
     await write_invoices(ctx, drafts, [invoice_row(ctx, draft) for draft in drafts])
     await insert_positions(ctx, drafts)
-    ctx.emit(INVOICE_CREATED, [draft.id for draft in drafts])
+    ids = [draft.id for draft in drafts]
+    ctx.emit(INVOICE_CREATED, ids)
+    ctx.emit(INVOICE_REQUIRES_APPROVAL, ids)
 
 
 async def store_suppressed(ctx: Context, lines: Sequence[DraftLine]) -> None:
