@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index
+from sqlalchemy import CheckConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from turnus.platform.db.schema import Folded, TenantRow, one_of, references
@@ -74,6 +74,7 @@ class Product(TenantRow):
         Index("ix_product_created_at", "tenant_id", "created_at", "id"),
         Index("ix_product_name", "tenant_id", "name_key", "id"),
         Index("ix_product_number", "tenant_id", "number", "id"),
+        Index("ix_product_number_desc", "tenant_id", text("number desc nulls last"), text("id desc")),
         Index("ix_product_type", "tenant_id", "type"),
         Index("ix_product_archived", "tenant_id", "is_archived"),
         Index("uq_product_external_id", "tenant_id", "external_id", unique=True),

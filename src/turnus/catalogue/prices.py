@@ -14,10 +14,25 @@ from uuid import UUID
 
 import msgspec
 
+from turnus.catalogue.commands import PriceFields, TierFields
+from turnus.kernel.errors import Violation
+from turnus.kernel.money import exponent
 from turnus.kernel.time import Interval
+from turnus.kernel.wire import number
 from turnus.rating.contract import ONE, ZERO, CalculationType, Price, Tier
 
-TIERED = frozenset({"tiered", "volume", "stair_step"})
+# What each model's price object holds; the first is required.
+_MEMBERS = {
+    "flat_fee": ("amount",),
+    "per_unit": ("amount",),
+    "tiered": ("tiers",),
+    "volume": ("tiers",),
+    "stair_step": ("tiers",),
+    "percentage": ("percent", "fixedPerEvent", "min", "max"),
+    "package": ("amount", "packageSize", "roundUp"),
+}
+_AMOUNTS = {"amount": "decimal", "fixedPerEvent": "fixedPerEventDecimal", "min": "minDecimal", "max": "maxDecimal"}
+_TIER_AMOUNTS = {"unitAmount": "unitDecimal", "flatAmount": "flatDecimal"}
 
 
 class PriceTerms(Protocol):
@@ -88,6 +103,103 @@ def rating_price(row: PriceTerms, custom_price: Mapping[str, Any] | None = None)
 def customised(price: Price, custom_price: Mapping[str, Any]) -> Price:
     """A price with the amounts of a custom price."""
     return msgspec.structs.replace(price, **_amounts(custom_price))
+
+
+def parse_price(
+    calculation_type: str, fields: PriceFields, path: str = "price"
+) -> tuple[dict[str, Any], list[Violation]]:
+    """The price to store, and what is wrong with it: members of another model, missing ones, gaps between tiers."""
+    allowed = _MEMBERS[calculation_type]
+    given = {name: value for name, value in fields.model_dump(by_alias=True).items() if value is not None}
+    wrong = [
+        Violation(f"{path}.{name}", "conflicting", parameters={"other": calculation_type})
+        for name in given
+        if name not in allowed
+    ]
+    if allowed[0] not in given:
+        wrong.append(Violation(f"{path}.{allowed[0]}", "not_null"))
+    if calculation_type == "package" and "packageSize" not in given:
+        wrong.append(Violation(f"{path}.packageSize", "not_null"))
+    if fields.round_up is False:
+        wrong.append(Violation(f"{path}.roundUp", "invalid_choice", parameters={"choices": ["true"]}))
+    if fields.min is not None and fields.max is not None and fields.min > fields.max:
+        wrong.append(Violation(f"{path}.min", "out_of_range", parameters={"bounds": f"≤ {plain(fields.max)}"}))
+    if fields.tiers is not None and "tiers" in allowed:
+        wrong += _tier_violations(calculation_type, fields.tiers, f"{path}.tiers")
+    stored: dict[str, Any] = {name: plain(given[name]) for name in allowed if isinstance(given.get(name), Decimal)}
+    if "tiers" in allowed:
+        stored["tiers"] = [_stored_tier(tier) for tier in fields.tiers or ()]
+    if calculation_type == "package":
+        stored["roundUp"] = True
+    return stored, wrong
+
+
+def _tier_violations(calculation_type: str, tiers: list[TierFields], path: str) -> list[Violation]:
+    wrong = [] if tiers else [Violation(path, "too_short", parameters={"minimum": 1})]
+    below = ZERO
+    for index, tier in enumerate(tiers):
+        place = f"{path}[{index}]"
+        last = index == len(tiers) - 1
+        if last and tier.up_to is not None:
+            wrong.append(Violation(f"{place}.upTo", "invalid_choice", parameters={"choices": ["null"]}))
+        elif not last and tier.up_to is None:
+            wrong.append(Violation(f"{place}.upTo", "not_null"))
+        elif tier.up_to is not None and tier.up_to <= below:
+            wrong.append(Violation(f"{place}.upTo", "out_of_range", parameters={"bounds": f"> {plain(below)}"}))
+        below = tier.up_to if tier.up_to is not None else below
+        if calculation_type == "stair_step":
+            if tier.unit_amount:
+                wrong.append(Violation(f"{place}.unitAmount", "conflicting", parameters={"other": calculation_type}))
+            if tier.flat_amount is None:
+                wrong.append(Violation(f"{place}.flatAmount", "not_null"))
+        elif tier.unit_amount is None and tier.flat_amount is None:
+            wrong.append(Violation(f"{place}.unitAmount", "not_null"))
+    return wrong
+
+
+def _stored_tier(tier: TierFields) -> dict[str, Any]:
+    return {
+        "upTo": None if tier.up_to is None else plain(tier.up_to),
+        "unitAmount": plain(tier.unit_amount or ZERO),
+        "flatAmount": plain(tier.flat_amount or ZERO),
+    }
+
+
+def shown_price(stored: Mapping[str, Any], currency: str) -> dict[str, Any]:
+    """A stored price on the wire: amounts as numbers in minor units, beside each the exact decimal in major units."""
+    shown: dict[str, Any] = {}
+    for name, value in stored.items():
+        if name == "tiers":
+            shown["tiers"] = [_shown_tier(tier, currency) for tier in value]
+        elif name in _AMOUNTS:
+            shown |= _both(name, _AMOUNTS[name], value, currency)
+        elif isinstance(value, str):
+            shown[name] = number(Decimal(value))
+        else:
+            shown[name] = value
+    return shown
+
+
+def _shown_tier(tier: Mapping[str, Any], currency: str) -> dict[str, Any]:
+    up_to = tier.get("upTo")
+    shown: dict[str, Any] = {"upTo": None if up_to is None else number(Decimal(up_to))}
+    for name, exact in _TIER_AMOUNTS.items():
+        shown |= _both(name, exact, tier.get(name) or "0", currency)
+    return shown
+
+
+def _both(name: str, exact: str, value: str | None, currency: str) -> dict[str, Any]:
+    if value is None:
+        return {name: None, exact: None}
+    amount, digits = Decimal(value), exponent(currency)
+    padded = amount if -cast(int, amount.as_tuple().exponent) >= digits else amount.quantize(ONE.scaleb(-digits))
+    return {name: number(amount.scaleb(digits)), exact: format(padded, "f")}
+
+
+def plain(value: Decimal) -> str:
+    """A decimal as text, without exponent and without zeros at its end."""
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _amounts(stored: Mapping[str, Any]) -> dict[str, Any]:

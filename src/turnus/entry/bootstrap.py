@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
+import turnus.entry.jobs  # noqa: F401 - background work and who follows events
 import turnus.entry.payloads  # noqa: F401 - registers the payloads of events
 from turnus.billing import api as billing_api
+from turnus.catalogue import api as catalogue_api
+from turnus.catalogue.ops.seed_catalogue import seed_catalogue
 from turnus.customers import api as customers_api
+from turnus.identity import api as identity_api
 from turnus.identity.ops.create_tenant import create_tenant, seed_roles
 from turnus.ledger.ops.post_entries import seed_ledger
 from turnus.platform.api.operation import Router
@@ -22,6 +26,8 @@ from turnus.webhooks import api as webhooks_api
 ROUTERS: Sequence[Router] = (
     *customers_api.ROUTERS,
     *settings_api.ROUTERS,
+    *identity_api.ROUTERS,
+    *catalogue_api.ROUTERS,
     *billing_api.ROUTERS,
     *webhooks_api.ROUTERS,
 )
@@ -29,6 +35,7 @@ ROUTERS: Sequence[Router] = (
 SEEDS: Sequence[Callable[[Context], Awaitable[None]]] = (
     seed_roles,
     seed_settings,
+    seed_catalogue,
     seed_ledger,
 )
 

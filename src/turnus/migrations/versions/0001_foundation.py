@@ -39,37 +39,11 @@ def upgrade() -> None:
     )
     op.execute("grant select, insert on activity to turnus_app")
     op.execute("grant select, insert, update, delete on activity to turnus_system")
-    op.create_index(
-        "ix_activity_resource", "activity", ["tenant_id", "resource_type", "resource_id", "created_at"], unique=False
-    )
-    op.create_table(
-        "api_token",
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("prefix", sa.Text(), nullable=False),
-        sa.Column("permissions", postgresql.ARRAY(sa.Text()), nullable=False),
-        sa.Column("allowed_ips", postgresql.ARRAY(sa.Text()), nullable=False),
-        sa.Column("rate_limit", sa.BigInteger(), nullable=True),
-        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("created_by", sa.Uuid(), nullable=True),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("tenant_id", sa.Uuid(), nullable=False),
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_api_token")),
-    )
-    op.execute("alter table api_token enable row level security")
-    op.execute("alter table api_token force row level security")
-    op.execute(
-        "create policy tenant on api_token to turnus_app using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid) with check (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid)"
-    )
-    op.execute(
-        "create policy system on api_token to turnus_system using (current_user = 'turnus_system') with check (current_user = 'turnus_system')"
-    )
-    op.execute("grant select, insert, update, delete on api_token to turnus_app")
-    op.execute("grant select, insert, update, delete on api_token to turnus_system")
-    op.create_index("ix_api_token_created_at", "api_token", ["tenant_id", "created_at", "id"], unique=False)
+    op.create_index("ix_activity_action", "activity", ["tenant_id", "action", "created_at"], unique=False)
+    op.create_index("ix_activity_actor", "activity", ["tenant_id", "actor_id", "created_at"], unique=False)
+    op.create_index("ix_activity_created_at", "activity", ["tenant_id", "created_at", "id"], unique=False)
+    op.create_index("ix_activity_resource_id", "activity", ["tenant_id", "resource_id", "created_at"], unique=False)
+    op.create_index("ix_activity_resource_type", "activity", ["tenant_id", "resource_type", "created_at"], unique=False)
     op.create_table(
         "app_user",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -434,6 +408,8 @@ def upgrade() -> None:
     )
     op.execute("grant select, insert, update, delete on role to turnus_app")
     op.execute("grant select, insert, update, delete on role to turnus_system")
+    op.create_index("ix_role_created_at", "role", ["tenant_id", "created_at", "id"], unique=False)
+    op.create_index("ix_role_is_system", "role", ["tenant_id", "is_system"], unique=False)
     op.create_index("uq_role_name", "role", ["tenant_id", "name"], unique=True)
     op.create_table(
         "tax_group",
@@ -614,6 +590,39 @@ def upgrade() -> None:
     op.create_index(
         "ix_webhook_delivery_status", "webhook_delivery", ["tenant_id", "webhook_id", "status"], unique=False
     )
+    op.create_table(
+        "api_token",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("prefix", sa.Text(), nullable=False),
+        sa.Column("role_id", sa.Uuid(), nullable=True),
+        sa.Column("permissions", postgresql.ARRAY(sa.Text()), nullable=False),
+        sa.Column("allowed_ips", postgresql.ARRAY(sa.Text()), nullable=False),
+        sa.Column("rate_limit", sa.BigInteger(), nullable=True),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("last_used_ip", sa.Text(), nullable=True),
+        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_by", sa.Uuid(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(["tenant_id", "role_id"], ["role.tenant_id", "role.id"], name="fk_role_id"),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_api_token")),
+    )
+    op.execute("alter table api_token enable row level security")
+    op.execute("alter table api_token force row level security")
+    op.execute(
+        "create policy tenant on api_token to turnus_app using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid) with check (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid)"
+    )
+    op.execute(
+        "create policy system on api_token to turnus_system using (current_user = 'turnus_system') with check (current_user = 'turnus_system')"
+    )
+    op.execute("grant select, insert, update, delete on api_token to turnus_app")
+    op.execute("grant select, insert, update, delete on api_token to turnus_system")
+    op.create_index("ix_api_token_created_at", "api_token", ["tenant_id", "created_at", "id"], unique=False)
+    op.create_index("ix_api_token_revoked_at", "api_token", ["tenant_id", "revoked_at"], unique=False)
+    op.create_index("ix_api_token_role", "api_token", ["tenant_id", "role_id"], unique=False)
     op.create_table(
         "billing_failure",
         sa.Column("run_id", sa.Uuid(), nullable=False),
@@ -880,6 +889,7 @@ def upgrade() -> None:
     )
     op.execute("grant select, insert, update, delete on membership to turnus_app")
     op.execute("grant select, insert, update, delete on membership to turnus_system")
+    op.create_index("ix_membership_role", "membership", ["tenant_id", "role_id"], unique=False)
     op.create_index("uq_membership_user", "membership", ["tenant_id", "user_id"], unique=True)
     op.create_table(
         "tax",
@@ -1681,6 +1691,7 @@ def downgrade() -> None:
     op.drop_index("uq_tax_country_from", table_name="tax")
     op.drop_table("tax")
     op.drop_index("uq_membership_user", table_name="membership")
+    op.drop_index("ix_membership_role", table_name="membership")
     op.drop_table("membership")
     op.drop_index("uq_measurement_code", table_name="measurement")
     op.drop_index("ix_measurement_created_at", table_name="measurement")
@@ -1715,6 +1726,10 @@ def downgrade() -> None:
     op.drop_table("billing_run_chunk")
     op.drop_index("ix_billing_failure_run", table_name="billing_failure")
     op.drop_table("billing_failure")
+    op.drop_index("ix_api_token_role", table_name="api_token")
+    op.drop_index("ix_api_token_revoked_at", table_name="api_token")
+    op.drop_index("ix_api_token_created_at", table_name="api_token")
+    op.drop_table("api_token")
     op.drop_index("ix_webhook_delivery_status", table_name="webhook_delivery")
     op.drop_index(
         "ix_webhook_delivery_open",
@@ -1739,6 +1754,8 @@ def downgrade() -> None:
     op.drop_index("ix_tax_group_archived", table_name="tax_group")
     op.drop_table("tax_group")
     op.drop_index("uq_role_name", table_name="role")
+    op.drop_index("ix_role_is_system", table_name="role")
+    op.drop_index("ix_role_created_at", table_name="role")
     op.drop_table("role")
     op.drop_index("ix_outbox_order", table_name="outbox")
     op.drop_table("outbox")
@@ -1779,8 +1796,10 @@ def downgrade() -> None:
     op.drop_index("ix_billing_run_created_at", table_name="billing_run")
     op.drop_table("billing_run")
     op.drop_table("app_user")
-    op.drop_index("ix_api_token_created_at", table_name="api_token")
-    op.drop_table("api_token")
-    op.drop_index("ix_activity_resource", table_name="activity")
+    op.drop_index("ix_activity_resource_type", table_name="activity")
+    op.drop_index("ix_activity_resource_id", table_name="activity")
+    op.drop_index("ix_activity_created_at", table_name="activity")
+    op.drop_index("ix_activity_actor", table_name="activity")
+    op.drop_index("ix_activity_action", table_name="activity")
     op.drop_table("activity")
     # ### end Alembic commands ###
