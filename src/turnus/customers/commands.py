@@ -139,7 +139,7 @@ class CreateCustomer(MasterData):
     """A new customer. Only the e-mail address, which becomes the login, is required."""
 
     email: Email
-    country_code: Country = "DE"
+    country_code: Country | None = None
     time_zone: TimeZone | None = None
     language: Language | None = None
     invoice_email: Annotated[Email | None, BeforeValidator(_blank_to_none)] = None

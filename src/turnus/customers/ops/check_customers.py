@@ -20,6 +20,7 @@ from turnus.platform.db.terms import fold
 from turnus.settings.custom_fields import Definition, violations, with_defaults
 from turnus.settings.model import NumberIssued
 from turnus.settings.ops.load_custom_fields import definitions_of
+from turnus.settings.values import value
 
 
 class Known(msgspec.Struct):
@@ -74,23 +75,23 @@ async def look_up(ctx: Context, commands: Sequence[MasterData]) -> Known:
     }
     rows, definitions = await together(ctx, (_lookup, parameters), (definitions_of, {"entity_type": "customer"}))
     known = Known({}, set(), definitions)
-    for kind, value, id, status in rows:
+    for kind, key, id, status in rows:
         if kind in ("group", "customer"):
             known.objects[kind, str(id)] = id
             if status == "STATUS_ARCHIVED":
                 known.archived.add(id)
         else:
-            known.objects[kind, value] = id
+            known.objects[kind, key] = id
     return known
 
 
 def check_master_data(ctx: Context, command: MasterData, known: Known, own_id: UUID) -> list[Violation]:
     """Violations of uniqueness, references and tenant settings, all together. `own_id` may have its own values."""
     found = []
-    if command.currency_code and command.currency_code not in ctx.setting("localization.currencies", ["EUR"]):
+    if command.currency_code and command.currency_code not in value(ctx, "localization.currencies"):
         found.append(Violation("currencyCode", "currency_not_allowed"))
-    for path, value in unique_values(command):
-        if known.objects.get((path, value), own_id) != own_id:
+    for path, wanted in unique_values(command):
+        if known.objects.get((path, wanted), own_id) != own_id:
             found.append(Violation(path, "not_unique"))
     if command.customer_group and ("group", str(command.customer_group)) not in known.objects:
         found.append(Violation("customerGroup", "not_found"))
@@ -102,17 +103,23 @@ def check_master_data(ctx: Context, command: MasterData, known: Known, own_id: U
 def check_creation(ctx: Context, command: CreateCustomer, known: Known, own_id: UUID) -> list[Violation]:
     """Violations of a new customer: what all master data must obey, and what only a creation can name."""
     found = check_master_data(ctx, command, known, own_id)
-    found += vat_id_violations("vatId", command.vat_id, command.country_code)
+    country = country_of(ctx, command)
+    found += vat_id_violations("vatId", command.vat_id, country)
     for path, id in (("partner", command.partner), ("parentCustomerId", command.parent_customer_id)):
         if id is not None and ("customer", str(id)) not in known.objects:
             found.append(Violation(path, "not_found"))
         elif id in known.archived:
             found.append(Violation(path, "archived"))
     if command.invoice_address is not None:
-        country = command.invoice_address.country_code or command.country_code
-        found += vat_id_violations("invoiceAddress.vatId", command.invoice_address.vat_id, country)
+        invoice_country = command.invoice_address.country_code or country
+        found += vat_id_violations("invoiceAddress.vatId", command.invoice_address.vat_id, invoice_country)
     custom_fields = with_defaults(known.definitions, command.custom_fields)
     return found + violations(known.definitions, custom_fields, "customFields")
+
+
+def country_of(ctx: Context, command: CreateCustomer) -> str:
+    """The country of a new customer: as sent, else the tenant's usual one."""
+    return command.country_code or str(value(ctx, "customer.defaultCountry"))
 
 
 def unique_values(command: MasterData) -> list[tuple[str, str]]:
@@ -124,7 +131,7 @@ def unique_values(command: MasterData) -> list[tuple[str, str]]:
     ]
     if isinstance(command, CreateCustomer):
         values.append(("email", fold(command.email)))
-    return [(path, value) for path, value in values if value]
+    return [(path, wanted) for path, wanted in values if wanted]
 
 
 def vat_id_violations(path: str, vat_id: str | None, country: str) -> list[Violation]:

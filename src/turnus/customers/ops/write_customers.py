@@ -13,6 +13,7 @@ from turnus.customers import rules
 from turnus.customers.commands import AddressFields, CreateCustomer
 from turnus.customers.errors import refused_races
 from turnus.customers.model import Customer, CustomerAddress, CustomerEmail
+from turnus.customers.ops.check_customers import country_of
 from turnus.customers.vat_ids import normalised_vat_id
 from turnus.kernel.ids import new_id, new_ids
 from turnus.platform.context import Context
@@ -21,6 +22,7 @@ from turnus.platform.db.bulk import UNNEST_LIMIT, insert_rows
 from turnus.platform.db.terms import fold, sort_key
 from turnus.settings.custom_fields import Definition, stored, with_defaults
 from turnus.settings.ops.draw_numbers import claim_numbers, draw_numbers
+from turnus.settings.values import value
 
 Values = dict[str, Any]
 _KINDS = {UUID: "uuid", str: "text", bool: "bool", int: "int8", datetime: "timestamptz", object: "jsonb"}
@@ -107,7 +109,7 @@ async def _number(ctx: Context, commands: Sequence[CreateCustomer], customers: l
     for customer in customers:
         customer["number"] = numbers[customer["id"]]
         customer["number_folded"] = fold(numbers[customer["id"]])
-    if ctx.setting("accounting.useDebitorAccounts", False):
+    if value(ctx, "accounting.useDebitorAccounts"):
         numbers = await _drawn(ctx, "datev_debtor", given["datev_debtor"])
         for customer in customers:
             customer["datev_id"] = numbers[customer["id"]]
@@ -122,10 +124,11 @@ async def _drawn(ctx: Context, type: str, given: list[tuple[UUID, str | None]]) 
 def customer_values(ctx: Context, command: CreateCustomer, id: UUID, definitions: Sequence[Definition]) -> Values:
     """The row of a new customer, still without numbers that are drawn."""
     vat_id = normalised_vat_id(command.vat_id)
+    country = country_of(ctx, command)
     now = ctx.now()
-    language = ctx.setting("localization.defaultLanguage", "de")
-    if ctx.setting("localization.detectLanguageByCountry", True):
-        language = rules.suggested_language(command.country_code)
+    language = value(ctx, "localization.defaultLanguage")
+    if value(ctx, "localization.detectLanguageByCountry"):
+        language = rules.suggested_language(country)
     return {
         "tenant_id": ctx.tenant_id,
         "id": id,
@@ -138,9 +141,9 @@ def customer_values(ctx: Context, command: CreateCustomer, id: UUID, definitions
         "company_name": command.company_name,
         "company_name_key": sort_key(command.company_name),
         "business": rules.is_business(command.company_name, vat_id),
-        "currency_code": command.currency_code or ctx.setting("localization.defaultCurrencyCode", "EUR"),
-        "country_code": command.country_code,
-        "time_zone": command.time_zone or ctx.setting("localization.timeZone", "Europe/Berlin"),
+        "currency_code": command.currency_code or value(ctx, "localization.defaultCurrencyCode"),
+        "country_code": country,
+        "time_zone": command.time_zone or value(ctx, "localization.timeZone"),
         "language": command.language or language,
         "vat_id": vat_id,
         "vat_id_folded": fold(vat_id) if vat_id else None,

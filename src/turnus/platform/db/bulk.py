@@ -1,4 +1,4 @@
-"""Bulk writes under row-level security: PostgreSQL refuses `COPY FROM` there, so rows are staged and inserted as a set."""
+"""Bulk writes under row-level security: PostgreSQL refuses `COPY FROM` there, so rows are staged, then inserted."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ UNNEST_LIMIT = 200
 @lru_cache(maxsize=256)
 def _statements(
     table: str, columns: tuple[tuple[str, str], ...], conflict: str, stage: str
-) -> tuple[str, str, str, str]:
+) -> tuple[str, str, str, str, str]:
     names = ", ".join(name for name, _ in columns)
     arrays = ", ".join(f"%s::{kind}[]" for _, kind in columns)
     tail = f" {conflict}" if conflict else ""
     definition = ", ".join(f"{name} {kind}" for name, kind in columns)
+    values = ", ".join(f"%s::{kind}" for _, kind in columns)
     return (
+        f"insert into {table} ({names}) values ({values}){tail}",
         f"insert into {table} ({names}) select {names} from unnest({arrays}) as staged ({names}){tail}",
         f"create temp table {stage} ({definition}) on commit drop",
         f"copy {stage} ({names}) from stdin (format binary)",
@@ -46,8 +48,14 @@ async def insert_rows(
         return 0
     kinds = tuple(columns)
     stage = f"stage_{table}"
-    unnested, create, copy, insert = _statements(table, kinds, conflict, stage)
+    single, unnested, create, copy, insert = _statements(table, kinds, conflict, stage)
     arrays = any(kind.endswith("[]") for _, kind in kinds)
+    values: list[Any]
+    if len(rows) == 1:
+        # Cheaper than arrays of one element, on both sides.
+        values = [Jsonb(v) if k == "jsonb" and v is not None else v for v, (_, k) in zip(rows[0], kinds, strict=True)]
+        cursor = await connection.execute(single, values, prepare=True)
+        return cursor.rowcount
     if len(rows) <= UNNEST_LIMIT and not arrays:
         values = [
             [None if value is None else Jsonb(value) for value in column] if kind == "jsonb" else list(column)

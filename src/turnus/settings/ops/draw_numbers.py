@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import date
 from uuid import UUID
 
 from turnus.kernel.errors import Problem
 from turnus.kernel.ids import new_ids
 from turnus.platform.context import Context
-from turnus.platform.db.bulk import insert_rows
+from turnus.platform.db.bulk import UNNEST_LIMIT, insert_rows
 from turnus.platform.db.locks import LockOrder, take
 from turnus.platform.db.terms import fold
 from turnus.settings import number_ranges
@@ -83,14 +84,15 @@ async def draw_numbers(
     for index, content in enumerate(contents):
         head, length = number_ranges.next_link(head, drawn[index].number, content), length + 1
         links[index] = (length, content, head)
-    await ctx.connection.execute(
-        _ADVANCE, (state.current_number, state.reset_period, head, length, now, range_id), prepare=True
-    )
     rows = [
         (ctx.tenant_id, id, type, space, number.number, fold(number.number), number.value, subject, now, *link)
         for id, number, subject, link in zip(new_ids(len(objects)), drawn, objects, links, strict=True)
     ]
-    await insert_rows(ctx.connection, "number_issued", _COLUMNS, rows)
+    advanced = (state.current_number, state.reset_period, head, length, now, range_id)
+    # Small sets go in one round trip; larger ones are copied, which a pipeline cannot do.
+    async with ctx.connection.pipeline() if len(rows) <= UNNEST_LIMIT else nullcontext():
+        await ctx.connection.execute(_ADVANCE, advanced, prepare=True)
+        await insert_rows(ctx.connection, "number_issued", _COLUMNS, rows)
     return [number.number for number in drawn]
 
 
