@@ -14,8 +14,9 @@ contract's time zone and included: what falls due on it is billed, facts recorde
 **What has to be passed.** Not the whole past. Per item:
 - `Item.billed_until`: the `billed_until` of its last `ItemState` (None: never billed, or all rows are passed);
 - the `Billed` rows of every period that can still be re-rated, always all rows of a period: the last billed period,
-  and any older one that a new fact dates back into. Periods before `billed_until` without rows are left alone, so
-  late usage of a closed period is billed only if it is passed as usage of the open one (`aggregation.counted_from`);
+  and with a fact that dates back, all periods from its day on, until its difference has been billed. Periods before
+  `billed_until` without rows are left alone, so late usage of a closed period is billed only when it is passed as usage
+  of the open one (`aggregation.counted_from`), or with its rows and `Item.correct_late_usage`;
 - the facts (steps, versions, end, pauses) that touch those periods or later ones, and the quantity before them. A
   recorded step is never taken away again but superseded by a later one of the same day;
 - usage (values or totals) of the periods to be billed, and for instant metered items of the whole open interval;
@@ -261,6 +262,8 @@ def _state(history: History, paused: bool) -> ItemState:
         row = group.rows[0]
         if last is None or row.service_to > last:
             first, last = row.service_from, row.service_to
+    stored = history.item.billed_until
+    until = stored if last is None or (stored is not None and stored > last) else last
     course = history.course
     rhythm = course[-1] if course else None
     if len(course) > 1:
@@ -269,7 +272,7 @@ def _state(history: History, paused: bool) -> ItemState:
         item=history.item.id,
         last_billed_from=first,
         last_billed_to=last,
-        billed_until=last or history.item.billed_until,
+        billed_until=until,
         next_billing_date=_next_date(history, paused),
         anchor=rhythm.anchor if rhythm is not None else None,
         anchor_day=rhythm.day if rhythm is not None else None,

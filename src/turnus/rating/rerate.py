@@ -15,7 +15,7 @@ from typing import Literal
 import msgspec
 
 from turnus.rating.charges import Billed, Discount
-from turnus.rating.contract import ZERO, Id
+from turnus.rating.contract import ZERO, End, Id
 from turnus.rating.discounts import minus, shrunk_shares, take_off, totals
 from turnus.rating.history import (
     Group,
@@ -144,6 +144,9 @@ def rerate(history: History, group: Group, settling: date | None) -> list[Change
         return []
     chain = Chain(history, group)
     facts = facts_in(history, group.span, chain.first.billed_on)
+    if _is_settled(chain):
+        _settle_again(chain, facts)
+        return chain.changes
     current = _apply_facts(chain, facts, settling)
     current = _extend(chain, facts, current, settling)
     if history.end_reached:
@@ -242,7 +245,7 @@ def _apply_end(chain: Chain, facts: list[Fact]) -> None:
     if history.starts_after_end(span.start):
         _credit(chain, Sum(0, {}), (span.start, chain.reflected), None)
     elif end.credit_type == "last_invoiced":
-        last = _last_position(history)
+        last = _last_position(history, end)
         if last is not None and last.period_start == span.start:
             taken = _sum([last])
             left = {key: amount - taken.discounts.get(key, 0) for key, amount in chain.running.discounts.items()}
@@ -255,6 +258,35 @@ def _apply_end(chain: Chain, facts: list[Fact]) -> None:
     else:
         due, _, rated = chain.due(facts, end.on)
         _credit(chain, due, service, rated)
+
+
+def _is_settled(chain: Chain) -> bool:
+    """Whether an earlier call has already squared this period with the end that was reached inside or before it."""
+    history, end = chain.history, chain.history.end
+    if end is None or not history.end_reached or not history.in_advance or end.credit_type == "none":
+        return False
+    if chain.reflected <= end.on and not history.starts_after_end(chain.span.start):
+        return False
+    if any(row.kind == "credit" for row in chain.group.rows):
+        return True
+    return end.credit_type != "last_invoiced" and any((r.billed_on or date.min) >= end.on for r in chain.group.rows)
+
+
+def _settle_again(chain: Chain, facts: list[Fact]) -> None:
+    """Facts that date back behind a settled end: the difference to what the ended period costs, in one charge."""
+    history, span, end = chain.history, chain.span, chain.history.end
+    if end is None or end.credit_type == "last_invoiced":
+        return
+    if history.starts_after_end(span.start) or end.credit_type == "full":
+        _credit(chain, Sum(0, {}), (span.start, chain.reflected), None)
+        return
+    last = max((row.billed_on or date.min for row in chain.group.rows), default=date.min)
+    stop = history.meter.point(end.on, end.at)
+    inside = [fact for fact in facts if fact.point < stop]
+    new = [max(fact.day, span.start) for fact in inside if fact.recorded_on is not None and fact.recorded_on >= last]
+    service = (min(new), end.on) if new else (end.on, chain.reflected)
+    due, _, rated = chain.due(inside, end.on)
+    _credit(chain, due, service, rated)
 
 
 def _credit(chain: Chain, target: Sum, service: tuple[date, date], rated: Rated | None) -> None:
@@ -328,9 +360,13 @@ def _await(history: History, pending: Sequence[Fact]) -> None:
     history.awaited += [fact.day for fact in pending if fact.immediate and fact.day > history.until]
 
 
-def _last_position(history: History) -> Billed | None:
+def _last_position(history: History, end: End) -> Billed | None:
+    """The item's last position, unless it was billed in the knowledge of the end and has nothing to give back."""
     rows = [row for group in history.groups for row in group.rows if row.kind != "credit"]
-    return max(rows, key=lambda row: (row.billed_on or date.min, row.period_start, row.sequence), default=None)
+    last = max(rows, key=lambda row: (row.billed_on or date.min, row.period_start, row.sequence), default=None)
+    if last is None or last.service_to > end.on or (last.billed_on or date.min) < (end.recorded_on or end.on):
+        return last
+    return None
 
 
 def _quantity(facts: Sequence[Fact], chain: Chain) -> Decimal:

@@ -31,8 +31,8 @@ from turnus.rating.key_figures import total_contract_value
 from turnus.rating.periods import period_starts
 from turnus.rating.pricing import calculate, display_price
 from turnus.rating.proration import used_seconds
+from turnus.rating.tax import TaxDecision, TaxedLine, tax_lines
 from turnus.rating.terms import Term, next_possible_end, notice_of, trial_end
-from turnus.rating.totals import bucket_totals
 from unit.rating.builders import (
     EXAMPLES,
     charges,
@@ -153,14 +153,16 @@ def test_display_price(example: dict[str, Any]) -> None:
 def test_invoice_totals(example: dict[str, Any]) -> None:
     inputs = example["inputs"]
     amounts = [Money.of(text, "EUR").minor for text in inputs["positions"]]
+    rate = Decimal(inputs["taxRate"])
+    decision = TaxDecision("domestic", "S" if rate else "AE", rate, "standard")
 
-    totals = bucket_totals(amounts, Decimal(inputs["taxRate"]), tax_included=inputs["taxIncluded"])
+    taxed = tax_lines([TaxedLine(amount, inputs["taxIncluded"], decision) for amount in amounts])
 
     assert {
-        "positionNets": [major(net) for net in totals.nets],
-        "net": major(totals.net),
-        "tax": major(totals.tax),
-        "gross": major(totals.gross),
+        "positionNets": [major(net) for net in taxed.nets],
+        "net": major(taxed.net_minor),
+        "tax": major(taxed.tax_minor),
+        "gross": major(taxed.net_minor + taxed.tax_minor),
     } == example["expected"]
 
 
