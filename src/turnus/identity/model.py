@@ -16,12 +16,17 @@ class Role(TenantRow):
     """A named set of permissions that users of the tenant may have."""
 
     __tablename__ = "role"
-    __table_args__ = (Index("uq_role_name", "tenant_id", "name", unique=True),)
+    __table_args__ = (
+        Index("uq_role_name", "tenant_id", "name", unique=True),
+        Index("ix_role_created_at", "tenant_id", "created_at", "id"),
+        Index("ix_role_is_system", "tenant_id", "is_system"),
+    )
 
     name: Mapped[str]
     description: Mapped[str | None]
     is_system: Mapped[bool]
     permissions: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    """Names of permissions, and `<resource>:*` for all of a resource; `permissions.expanded` tells what they mean."""
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
@@ -30,15 +35,23 @@ class ApiToken(TenantRow):
     """A key for machine access. Its secret is known to its holder alone; the hash opens the tenant (`credential`)."""
 
     __tablename__ = "api_token"
-    __table_args__ = (Index("ix_api_token_created_at", "tenant_id", "created_at", "id"),)
+    __table_args__ = (
+        references("role_id", "role"),
+        Index("ix_api_token_created_at", "tenant_id", "created_at", "id"),
+        Index("ix_api_token_revoked_at", "tenant_id", "revoked_at"),
+        Index("ix_api_token_role", "tenant_id", "role_id"),
+    )
 
     name: Mapped[str]
     prefix: Mapped[str]
+    role_id: Mapped[UUID | None]
+    """The role whose permissions the token has; None when it has permissions of its own."""
     permissions: Mapped[list[str]] = mapped_column(ARRAY(Text))
     allowed_ips: Mapped[list[str]] = mapped_column(ARRAY(Text))
     rate_limit: Mapped[int | None]
     expires_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
+    last_used_ip: Mapped[str | None]
     revoked_at: Mapped[datetime | None]
     created_by: Mapped[UUID | None]
     created_at: Mapped[datetime]
@@ -71,6 +84,7 @@ class Membership(TenantRow):
         references("role_id", "role"),
         one_of("status", ("active", "locked")),
         Index("uq_membership_user", "tenant_id", "user_id", unique=True),
+        Index("ix_membership_role", "tenant_id", "role_id"),
     )
 
     user_id: Mapped[UUID] = mapped_column(ForeignKey("app_user.id"))

@@ -1,63 +1,85 @@
-"""The permission catalogue: every resource with its actions, and what the default roles hold."""
+"""The permission catalogue: every permission with its resource, action and the built-in roles that hold it."""
 
 from __future__ import annotations
 
-READ_WRITE = (
-    "user role tenant api-token settings number-range tax-group cost-centre custom-field media webhook notification"
-    " document-template payment-method payment-gateway transaction sepa-xml open-banking-account bank-account"
-    " bank-account-transaction customer customer-settings customer-address customer-email customer-group"
-    " contact-person partner wallet invoice billing-run dunning-document dunning-rule collection subscription"
-    " subscription-item measurement billing-group offer offer-template unit product product-family product-group plan"
-    " price-plan price-update coupon feature entitlement checkout-link cart accounting:accounts accounting-settings"
-    " report activity-log import export"
-).split()
-"""Resources with a `:read` and a `:write` permission."""
+import csv
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from importlib.resources import files
 
-SPECIAL = (
-    "currency:read customer:delete customer:merge customer:export customer:anonymize customer:plan:switch"
-    " customer-authentication:write customer-balance:write payment-method:add payment-method:migrate"
-    " transaction:refund invoice:finalize invoice:cancel invoice:refund invoice:delete invoice:approve invoice:send"
-    " invoice:write-off invoice:export dunning-run:execute subscription:cancel offer:approve accounting:export"
-    " accounting:period-close:write accounting:connections"
-).split()
+import msgspec
 
-SELF = (
-    "customer:self:read customer:self:write subscription:self:read subscription:self:cancel invoice:self:read"
-    " invoice:self:pay payment-method:self:read payment-method:self:write entitlement:self:read wallet:self:read"
-    " wallet:self:top-up"
-).split()
-"""Permissions of end customers, which reach only their own data."""
+ALL = "*"
+"""Held by the system and by tokens made on the command line: every permission there is and will be."""
+ADMINISTRATOR = "Administrator"
+BUILT_IN = (ADMINISTRATOR, "Accounting", "User", "Read-only")
+_CUSTOMER = "customer"
 
-ASSIGNABLE = frozenset([f"{name}:{action}" for name in READ_WRITE for action in ("read", "write")] + SPECIAL)
+
+class Permission(msgspec.Struct, frozen=True):
+    """A permission `<resource>:<action>`. `roles` are the built-in roles that hold it, `customer` for end customers."""
+
+    name: str
+    resource: str
+    action: str
+    roles: tuple[str, ...]
+
+    @property
+    def reaches_own_data_only(self) -> bool:
+        """Whether it is one of end customers, such as `invoice:self:read`."""
+        return ":self:" in self.name
+
+
+def _table(name: str) -> list[dict[str, str]]:
+    text = (files("turnus.identity") / "data" / name).read_text(encoding="utf-8")
+    return list(csv.DictReader(text.splitlines()))
+
+
+CATALOGUE: Mapping[str, Permission] = {
+    row["permission"]: Permission(row["permission"], row["resource"], row["action"], tuple(row["roles"].split(";")))
+    for row in _table("permissions.csv")
+}
+"""Every permission by name."""
+
+ASSIGNABLE = frozenset(name for name, permission in CATALOGUE.items() if not permission.reaches_own_data_only)
 """What tokens and roles may hold."""
 
-_ACCOUNTING = (
-    "customer customer-address customer-email customer-group contact-person partner product price-update entitlement"
-    " subscription subscription-item measurement billing-group cart invoice billing-run accounting:accounts"
-    " accounting-settings dunning-document dunning-rule collection tax-group cost-centre transaction sepa-xml"
-    " bank-account bank-account-transaction open-banking-account payment-method"
-).split()
-_USER = (
-    "customer customer-address customer-email customer-group contact-person partner product entitlement subscription"
-    " subscription-item measurement billing-group cart offer invoice billing-run transaction payment-method report"
-).split()
+SELF = frozenset(CATALOGUE) - ASSIGNABLE
+"""Permissions of end customers, which reach only their own data."""
 
-
-def _both(resources: list[str]) -> set[str]:
-    return {f"{name}:{action}" for name in resources for action in ("read", "write")}
-
-
-DEFAULT_ROLES: dict[str, frozenset[str]] = {
-    "Administrator": ASSIGNABLE,
-    "Accounting": frozenset(
-        _both(_ACCOUNTING)
-        | {p for p in SPECIAL if p.startswith(("invoice:", "accounting:", "dunning-run:", "transaction:"))}
-        | {"customer:merge", "customer-balance:write", "number-range:read", "media:read", "currency:read"}
-    ),
-    "User": frozenset(
-        _both(_USER)
-        | {f"{name}:read" for name in "tax-group cost-centre custom-field media notification currency".split()}
-        | {"invoice:finalize", "invoice:send", "subscription:cancel", "payment-method:add"}
-    ),
-    "Read-only": frozenset(p for p in ASSIGNABLE if p.endswith(":read")),
+DEFAULT_ROLES: Mapping[str, frozenset[str]] = {
+    role: ASSIGNABLE if role == ADMINISTRATOR else frozenset(p.name for p in CATALOGUE.values() if role in p.roles)
+    for role in BUILT_IN
 }
+"""What the built-in roles hold."""
+
+KEYS_AND_PEOPLE = frozenset(p.name for p in CATALOGUE.values() if p.resource in ("user", "role", "api-token"))
+"""What a new token does not hold unless it is asked for: with these it could make keys and roles itself."""
+
+
+@lru_cache(maxsize=1)
+def resource_names() -> Mapping[str, tuple[str, str, str]]:
+    """Resource → group, English and German name."""
+    return {row["resource"]: (row["group"], row["en"], row["de"]) for row in _table("resources.csv")}
+
+
+def is_pattern(name: str) -> bool:
+    """Whether a role's entry stands for all permissions of a resource (`invoice:*`) that exists."""
+    prefix = name.removesuffix("*")
+    return name.endswith(":*") and any(known.startswith(prefix) for known in ASSIGNABLE)
+
+
+def expanded(names: Iterable[str]) -> frozenset[str]:
+    """The permissions that a role's entries mean."""
+    found: set[str] = set()
+    for name in names:
+        if name.endswith(":*"):
+            found |= {known for known in ASSIGNABLE if known.startswith(name.removesuffix("*"))}
+        else:
+            found.add(name)
+    return frozenset(found)
+
+
+def lacking(held: frozenset[str], wanted: Iterable[str]) -> list[str]:
+    """The wanted permissions that somebody cannot hand on because they do not hold them."""
+    return [] if ALL in held else sorted(frozenset(wanted) - held)

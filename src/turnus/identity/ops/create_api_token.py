@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
 from turnus.identity.model import ApiToken
 from turnus.platform.context import Context
@@ -19,10 +20,12 @@ async def create_api_token(
     expires_at: datetime | None = None,
     allowed_ips: Sequence[str] = (),
     rate_limit: int | None = None,
+    role_id: UUID | None = None,
 ) -> tuple[ApiToken, str]:
     """A new token and its secret, which is not stored and can be shown only now.
 
-    `rate_limit` is in requests per minute; None is the standard one, 0 means none.
+    `rate_limit` is in requests per minute; None is the standard one, 0 means none. With `role_id` the permissions
+    are those of that role. Nobody's rights are checked here; `ops.api_token` does.
     """
     secret = new_token()
     now = ctx.wall()
@@ -30,6 +33,7 @@ async def create_api_token(
         ApiToken(
             name=name,
             prefix=secret[:12],
+            role_id=role_id,
             permissions=sorted(permissions),
             allowed_ips=list(allowed_ips),
             rate_limit=rate_limit,
@@ -39,18 +43,21 @@ async def create_api_token(
             updated_at=now,
         )
     )
-    ctx.add(
-        Credential(
-            hash=token_hash(secret),
-            kind="token",
-            principal_id=token.id,
-            name=name,
-            permissions=token.permissions,
-            rate_limit=rate_limit,
-            allowed_ips=token.allowed_ips,
-            expires_at=expires_at,
-            created_at=now,
-        )
-    )
+    ctx.add(credential_of(token, secret, now))
     ctx.log("api_token", token.id, "created")
     return token, secret
+
+
+def credential_of(token: ApiToken, secret: str, now: datetime) -> Credential:
+    """What lets the holder of the secret in as the token."""
+    return Credential(
+        hash=token_hash(secret),
+        kind="token",
+        principal_id=token.id,
+        name=token.name,
+        permissions=token.permissions,
+        rate_limit=token.rate_limit,
+        allowed_ips=token.allowed_ips,
+        expires_at=token.expires_at,
+        created_at=now,
+    )

@@ -8,13 +8,13 @@ from uuid import UUID
 
 from psycopg import errors
 
+from turnus.identity.model import Role
+from turnus.identity.permissions import DEFAULT_ROLES
 from turnus.kernel.errors import Problem
 from turnus.kernel.ids import new_id
 from turnus.platform.context import Context
 from turnus.platform.db.pool import Database
 from turnus.platform.db.terms import fold
-from turnus.identity.model import Role
-from turnus.identity.permissions import DEFAULT_ROLES
 
 
 class TenantExists(Problem):

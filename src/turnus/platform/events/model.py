@@ -68,7 +68,13 @@ class Activity(TenantRow):
     """Who did what to which object. Append-only."""
 
     __tablename__ = "activity"
-    __table_args__ = (Index("ix_activity_resource", "tenant_id", "resource_type", "resource_id", "created_at"),)
+    __table_args__ = (
+        Index("ix_activity_created_at", "tenant_id", "created_at", "id"),
+        Index("ix_activity_resource_id", "tenant_id", "resource_id", "created_at"),
+        Index("ix_activity_resource_type", "tenant_id", "resource_type", "created_at"),
+        Index("ix_activity_actor", "tenant_id", "actor_id", "created_at"),
+        Index("ix_activity_action", "tenant_id", "action", "created_at"),
+    )
 
     resource_type: Mapped[str]
     resource_id: Mapped[UUID]
