@@ -165,9 +165,11 @@ class Context:
         """Record that something happened to `ids`; told once per object and event at the end of the transaction."""
         fact = self.unit.facts.setdefault(event.name, Fact(event, self.now(), {}))
         for id in ids:
-            details = (extra or {}).get(id, {})
-            # Told before in this transaction: the first `previous` values are the ones before it.
-            fact.subjects[id] = {**details, **fact.subjects.get(id, {})}
+            details, told = (extra or {}).get(id, {}), fact.subjects.get(id, {})
+            # Told before in this transaction: of each property the first `previous` value is the one before it.
+            fact.subjects[id] = {**details, **told}
+            if "previous" in details and "previous" in told:
+                fact.subjects[id]["previous"] = {**details["previous"], **told["previous"]}
 
     def log(self, resource_type: str, resource_id: UUID, action: str, changes: Iterable[Change] = ()) -> None:
         """Add an entry to the activity log of an object."""
