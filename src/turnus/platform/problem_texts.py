@@ -32,6 +32,10 @@ TITLES: dict[str, tuple[str, str]] = {
     "internal_error": ("Internal error", "Interner Fehler"),
     "feature_disabled": ("Function switched off", "Funktion abgeschaltet"),
     "unavailable": ("Temporarily unavailable", "Vorübergehend nicht verfügbar"),
+    "sandbox_only": ("Only in a sandbox", "Nur in einer Sandbox"),
+    "no_electronic_form": ("The document has no electronic form", "Der Beleg hat keine elektronische Form"),
+    "rendering_failed": ("The document cannot be rendered", "Der Beleg lässt sich nicht darstellen"),
+    "e_invoice_validation_unavailable": ("Validation not available", "Prüfung nicht verfügbar"),
 }
 
 MESSAGES: dict[str, tuple[str, str]] = {
@@ -54,6 +58,8 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "invalid_country": ("This is not an ISO 3166-1 country.", "Das ist kein Land nach ISO 3166-1."),
     "invalid_time_zone": ("This is not an IANA time zone.", "Das ist keine Zeitzone der IANA."),
     "invalid_interval": ("Use an interval such as 1M, 14D or 1Y.", "Intervall wie 1M, 14D oder 1Y angeben."),
+    "invalid_iban": ("This is not an IBAN.", "Das ist keine IBAN."),
+    "invalid_bic": ("This is not a BIC.", "Das ist kein BIC."),
     "invalid_vat_id": ("This is not a VAT id of that country.", "Das ist keine USt-IdNr. dieses Landes."),
     "invalid_characters": ("This text has characters that cannot be stored.", "Der Text enthält unzulässige Zeichen."),
     "invalid_format": ("This value does not have the form {form}.", "Dieser Wert hat nicht die Form {form}."),

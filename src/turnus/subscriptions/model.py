@@ -78,6 +78,12 @@ class Subscription(TenantRow):
             "next_billing_at",
             postgresql_where=text("next_billing_at is not null and parked_at is null"),
         ),
+        Index(
+            "ix_subscription_invoice_address",
+            "tenant_id",
+            "invoice_address_id",
+            postgresql_where=text("invoice_address_id is not null"),
+        ),
         Index("ix_subscription_parked", "tenant_id", "parked_at", postgresql_where=text("parked_at is not null")),
     )
 
@@ -133,6 +139,7 @@ class SubscriptionItem(TenantRow):
         one_of("status", ITEM_STATUSES),
         one_of("type", ("option", "plan", "product", "charge", "addon")),
         Index("ix_subscription_item_subscription", "tenant_id", "subscription_id", "position"),
+        Index("ix_subscription_item_parent", "tenant_id", "parent_id", postgresql_where=text("parent_id is not null")),
         Index("ix_subscription_item_product", "tenant_id", "product_id"),
         Index("ix_subscription_item_price_plan", "tenant_id", "price_plan_id"),
         Index("ix_subscription_item_status", "tenant_id", "status", "id"),

@@ -1486,6 +1486,13 @@ def upgrade() -> None:
     )
     op.create_index("ix_subscription_group", "subscription", ["tenant_id", "billing_group_id"], unique=False)
     op.create_index(
+        "ix_subscription_invoice_address",
+        "subscription",
+        ["tenant_id", "invoice_address_id"],
+        unique=False,
+        postgresql_where=sa.text("invoice_address_id is not null"),
+    )
+    op.create_index(
         "ix_subscription_next",
         "subscription",
         ["tenant_id", "next_billing_at"],
@@ -1581,6 +1588,13 @@ def upgrade() -> None:
         "ix_subscription_item_created_at", "subscription_item", ["tenant_id", "created_at", "id"], unique=False
     )
     op.create_index(
+        "ix_subscription_item_parent",
+        "subscription_item",
+        ["tenant_id", "parent_id"],
+        unique=False,
+        postgresql_where=sa.text("parent_id is not null"),
+    )
+    op.create_index(
         "ix_subscription_item_price_plan", "subscription_item", ["tenant_id", "price_plan_id"], unique=False
     )
     op.create_index("ix_subscription_item_product", "subscription_item", ["tenant_id", "product_id"], unique=False)
@@ -1600,6 +1614,9 @@ def downgrade() -> None:
     op.drop_index("ix_subscription_item_status", table_name="subscription_item")
     op.drop_index("ix_subscription_item_product", table_name="subscription_item")
     op.drop_index("ix_subscription_item_price_plan", table_name="subscription_item")
+    op.drop_index(
+        "ix_subscription_item_parent", table_name="subscription_item", postgresql_where=sa.text("parent_id is not null")
+    )
     op.drop_index("ix_subscription_item_created_at", table_name="subscription_item")
     op.drop_table("subscription_item")
     op.drop_index("uq_subscription_number", table_name="subscription")
@@ -1615,6 +1632,11 @@ def downgrade() -> None:
         "ix_subscription_next",
         table_name="subscription",
         postgresql_where=sa.text("next_billing_at is not null and parked_at is null"),
+    )
+    op.drop_index(
+        "ix_subscription_invoice_address",
+        table_name="subscription",
+        postgresql_where=sa.text("invoice_address_id is not null"),
     )
     op.drop_index("ix_subscription_group", table_name="subscription")
     op.drop_index("ix_subscription_end_desc", table_name="subscription")
