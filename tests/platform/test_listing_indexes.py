@@ -69,7 +69,7 @@ class Planner:
         given = {**read.defaults, **values}
         for name, kind in _PARAMETER.findall(read.sql):
             if name not in given:
-                kind = kind.strip().upper()
+                kind = kind.upper().partition(" AS ")[0].strip()
                 given[name] = [_SAMPLES.get(kind[:-2], _ANY)] if kind.endswith("[]") else _SAMPLES.get(kind, _ANY)
         found = self.reader.execute("explain (format json) " + read.sql, given).fetchone()  # type: ignore[operator]
         assert found is not None

@@ -128,7 +128,8 @@ tax_group_list = ListOf(
         InstantFilter("createdAt", _g.created_at, nullable=False),
     ],
     orders=[Order("createdAt", _g.created_at)],
-    defaults={"archived": _g.archived.is_(False)},
+    # Most groups are in use: this is no condition to look rows up by.
+    defaults={"archived": _g.archived.is_not(True)},
 )
 _one = read(from_(_g).where(_g.id == bindparam("id", type_=Uuid)), _shape)
 
