@@ -34,7 +34,8 @@ def worker(
     from turnus.entry import worker
 
     arguments = ["--concurrency", str(concurrency), *(["--queues", queues] if queues else [])]
-    return worker.main(arguments)
+    status: int = worker.main(arguments)
+    return status
 
 
 @app.command(epilog="Example: turnus migrate --check")

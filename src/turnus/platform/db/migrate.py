@@ -81,6 +81,18 @@ def upgrade(url: str) -> None:
         connection.commit()
 
 
+def make_roles(url: str) -> None:
+    """Make the application's roles where missing, in a database that is to be filled by a backup."""
+    with _connection(url) as connection:
+        ensure_roles(connection)
+        connection.commit()
+
+
+def is_known(version: str) -> bool:
+    """Whether the code has this version, so that it can bring a database of it up to date."""
+    return any(script.revision == version for script in ScriptDirectory.from_config(configuration()).walk_revisions())
+
+
 def head() -> str | None:
     """The newest version of the code."""
     return ScriptDirectory.from_config(configuration()).get_current_head()
