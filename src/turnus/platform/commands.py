@@ -228,10 +228,18 @@ IntervalText = Annotated[
     InstanceOf[Interval],
     BeforeValidator(_interval, json_schema_input_type=Annotated[str, Field(pattern="^P?[1-9][0-9]{0,2}[DWMY]$")]),
 ]
-Email = Annotated[str, AfterValidator(_email), Field(min_length=2, max_length=255)]
-Country = Annotated[str, AfterValidator(_country)]
-Currency = Annotated[str, AfterValidator(_currency)]
-TimeZone = Annotated[str, AfterValidator(_zone)]
+Email = Annotated[
+    str, AfterValidator(_email), Field(min_length=2, max_length=255, json_schema_extra={"format": "email"})
+]
+Country = Annotated[
+    str, AfterValidator(_country), Field(json_schema_extra={"pattern": "^[A-Z]{2}$", "examples": ["DE"]})
+]
+Currency = Annotated[
+    str, AfterValidator(_currency), Field(json_schema_extra={"pattern": "^[A-Z]{3}$", "examples": ["EUR"]})
+]
+TimeZone = Annotated[
+    str, AfterValidator(_zone), Field(json_schema_extra={"maxLength": 64, "examples": ["Europe/Berlin"]})
+]
 Language = Literal["de", "en"]
 Flag = Annotated[bool, BeforeValidator(_boolean, json_schema_input_type=bool)]
 """A boolean; the strings "true" and "false" of older clients are accepted."""
@@ -255,7 +263,7 @@ def _violation(error: Mapping[str, Any]) -> Violation:
     value = error.get("input")
     if kind == "turnus":
         return Violation(path, error["msg"], parameters=dict(context))
-    if kind == "missing" or (value is None and kind in _WRONG_TYPE):
+    if kind == "missing" or (value is None and (kind in _WRONG_TYPE or kind == "literal_error")):
         return Violation(path, "not_null")
     if kind in _WRONG_TYPE:
         return Violation(path, "invalid_type", parameters={"expected": _WRONG_TYPE[kind]})

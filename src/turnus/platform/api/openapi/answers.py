@@ -59,7 +59,7 @@ def statuses(operation: Operation, *, tagged: bool, guarded: bool) -> list[int]:
         found.add(304)
     if operation.listing is not None or operation.query_parameters or operation.body is not None:
         found.add(400)
-    if operation.path_parameters or PUBLIC in operation.permissions:
+    if operation.path_parameters or operation.query_parameters or PUBLIC in operation.permissions:
         found.add(404)
     if body:
         found |= {413, 415}
