@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-import httpx2
 import msgspec
 import pytest
 
+from kit.customers import TABLES, created, violations
 from kit.facts import activities, facts, nothing_written
 from kit.queries import count_queries
 from kit.world import World, a_world
@@ -17,7 +17,6 @@ from turnus.platform.crypto import token_hash
 
 # Answer of GET /customers as the API documents it.
 DOCUMENTED = msgspec.json.decode((Path(__file__).parent / "data" / "get-customers-200.json").read_bytes())
-TABLES = ("customer", "customer_address", "customer_email", "customer_group")
 
 FULL: dict[str, Any] = {
     "email": "john.doe@example.com",
@@ -58,16 +57,6 @@ FULL: dict[str, Any] = {
         "costCentre": "K-100",
     },
 }
-
-
-async def created(world: World, **body: Any) -> dict[str, Any]:
-    answer = await world.client.post("/customers", json={"email": f"{uuid4()}@example.com", **body})
-    assert answer.status_code == 201, answer.text
-    return answer.json()
-
-
-def violations(answer: httpx2.Response) -> set[tuple[str, str]]:
-    return {(v["propertyPath"], v["code"]) for v in answer.json()["violations"]}
 
 
 def differences(documented: Any, answered: Any, path: str = "") -> list[str]:

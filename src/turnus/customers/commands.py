@@ -39,6 +39,10 @@ def _none_to_map(value: Any) -> Any:
     return {} if value is None else value
 
 
+def _none_to_auto(value: Any) -> Any:
+    return "auto" if value is None else value
+
+
 def _not_one_letter(value: str | None) -> str | None:
     if value is not None and len(value) == 1:
         raise refuse("too_short", minimum=2)
@@ -117,7 +121,7 @@ class MasterData(Command):
     gender: Gender | None = None
     phone: Word = None
     vat_id: Word = None
-    tax_exempt: Literal["auto", "exempt"] = "auto"
+    tax_exempt: Annotated[Literal["auto", "exempt"], BeforeValidator(_none_to_auto)] = "auto"
     business_proof: OptionalName = None
     datev_id: Word = None
     commercial_register_name: OptionalName = None
