@@ -11,6 +11,7 @@ import turnus.media.model
 import turnus.platform.db.terms
 import turnus.platform.events.model
 import turnus.platform.idempotency
+import turnus.platform.jobs.model
 import turnus.platform.tenancy.model
 import turnus.settings.model
 import turnus.subscriptions.model

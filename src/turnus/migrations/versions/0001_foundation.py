@@ -591,6 +591,17 @@ def upgrade() -> None:
         "ix_webhook_delivery_status", "webhook_delivery", ["tenant_id", "webhook_id", "status"], unique=False
     )
     op.create_table(
+        "worker_heartbeat",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("host", sa.Text(), nullable=False),
+        sa.Column("process", sa.BigInteger(), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("beat_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_worker_heartbeat")),
+        info={"global_": True},
+    )
+    op.create_index("ix_worker_heartbeat_beat_at", "worker_heartbeat", ["beat_at"], unique=False)
+    op.create_table(
         "api_token",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("prefix", sa.Text(), nullable=False),
@@ -1752,6 +1763,8 @@ def downgrade() -> None:
     op.drop_index("ix_api_token_revoked_at", table_name="api_token")
     op.drop_index("ix_api_token_created_at", table_name="api_token")
     op.drop_table("api_token")
+    op.drop_index("ix_worker_heartbeat_beat_at", table_name="worker_heartbeat")
+    op.drop_table("worker_heartbeat")
     op.drop_index("ix_webhook_delivery_status", table_name="webhook_delivery")
     op.drop_index(
         "ix_webhook_delivery_open",
