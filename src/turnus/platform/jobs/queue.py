@@ -83,13 +83,13 @@ def _add(app: App, kind: JobKind, database: Database, services: Services, clock:
         "retry": Patience(kind.attempts),
         "pass_context": True,
     }
+    declare: Any = app
     if kind.cron is None:
-        app.task(**options)(requested)
+        declare.task(**options)(requested)
         return
     # Waiting at most once and running at most once, however late the workers are.
-    task = app.task(**options, lock=kind.name, queueing_lock=kind.name)(by_the_clock)
-    scheduled: Any = app.periodic(cron=kind.cron, periodic_id=kind.name)
-    scheduled(task)
+    task = declare.task(**options, lock=kind.name, queueing_lock=kind.name)(by_the_clock)
+    declare.periodic(cron=kind.cron, periodic_id=kind.name)(task)
 
 
 async def _measured(kind: JobKind, run: JobRun) -> None:
