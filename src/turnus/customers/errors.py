@@ -13,7 +13,6 @@ from turnus.kernel.errors import InUse, Problem, ValidationFailed
 # Keys that two racing requests can both find free, and the property each belongs to.
 _UNIQUE = {
     "uq_customer_number": "customerNumber",
-    "uq_number_issued_number": "customerNumber",
     "uq_customer_datev_id": "datevId",
     "uq_customer_external_id": "externalId",
     "uq_customer_email_login": "email",
@@ -43,8 +42,8 @@ class CustomerHasDocuments(InUse):
 
 
 @contextmanager
-def refused_races() -> Iterator[None]:
-    """Turn what the database finds between check and write into a refusal.
+def refused_races(number: str = "customerNumber") -> Iterator[None]:
+    """Turn what the database finds between check and write into a refusal; `number` is the property being claimed.
 
     Raises:
         TakenMeanwhile: a racing request wrote the same number, debtor number, external id, login or group name.
@@ -53,18 +52,19 @@ def refused_races() -> Iterator[None]:
     try:
         yield
     except IntegrityError as error:
-        raise _refusal(error.orig) or error from error
+        raise _refusal(error.orig, number) or error from error
     except psycopg.IntegrityError as error:
-        raise _refusal(error) or error from error
+        raise _refusal(error, number) or error from error
 
 
-def _refusal(error: BaseException | None) -> Problem | None:
+def _refusal(error: BaseException | None, number: str) -> Problem | None:
     if not isinstance(error, psycopg.Error):
         return None
     constraint = error.diag.constraint_name or ""
+    if constraint == "uq_number_issued_number":
+        return TakenMeanwhile(propertyPath=number)
     if constraint in _UNIQUE:
-        debtor = "datev_debtor" in (error.diag.message_detail or "")
-        return TakenMeanwhile(propertyPath="datevId" if debtor else _UNIQUE[constraint])
+        return TakenMeanwhile(propertyPath=_UNIQUE[constraint])
     if constraint in _REFERENCES:
         return ValidationFailed.at(_REFERENCES[constraint], "not_found")
     return None

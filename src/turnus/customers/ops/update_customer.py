@@ -11,6 +11,7 @@ from turnus.customers.errors import refused_races
 from turnus.customers.model import Customer
 from turnus.customers.ops.check_customers import check_master_data, look_up, vat_id_violations
 from turnus.customers.ops.tell_change import lock_customer, tell_change
+from turnus.customers.ops.write_customers import NUMBERS
 from turnus.customers.vat_ids import normalised_vat_id
 from turnus.kernel.errors import InUse, ValidationFailed, Violation
 from turnus.platform.context import Context
@@ -64,10 +65,12 @@ async def _change(ctx: Context, customer_id: UUID, command: ReplaceCustomer, *, 
     if values["currency_code"] != customer.currency_code:
         await _check_currency(ctx, customer.id)
 
-    claims = _new_numbers(customer, values)
-    claims = [claim for claim in claims if _folded(claim) not in known.objects]
+    for type, number in _new_numbers(customer, values):
+        # A number that the customer had before is in the journal already.
+        if (NUMBERS[type], fold(number)) not in known.objects:
+            with refused_races(NUMBERS[type]):
+                await claim_numbers(ctx, [(type, number, customer.id)])
     with refused_races():
-        await claim_numbers(ctx, claims)
         for column, value in values.items():
             if getattr(customer, column) != value:
                 setattr(customer, column, value)
@@ -145,15 +148,10 @@ def _custom_field_violations(
     return found + [Violation(f"customFields.{key}", "not_blank") for key in missing]
 
 
-def _new_numbers(customer: Customer, values: dict[str, Any]) -> list[tuple[str, str, UUID]]:
+def _new_numbers(customer: Customer, values: dict[str, Any]) -> list[tuple[str, str]]:
     claims = []
     if values["number_folded"] != customer.number_folded:
-        claims.append(("customer", values["number"], customer.id))
+        claims.append(("customer", values["number"]))
     if values["datev_id"] is not None and fold(values["datev_id"]) != fold(customer.datev_id or ""):
-        claims.append(("datev_debtor", values["datev_id"], customer.id))
+        claims.append(("datev_debtor", values["datev_id"]))
     return claims
-
-
-def _folded(claim: tuple[str, str, UUID]) -> tuple[str, str]:
-    type, number, _ = claim
-    return ("customerNumber" if type == "customer" else "datevId", fold(number))

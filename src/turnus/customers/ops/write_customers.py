@@ -25,6 +25,8 @@ from turnus.settings.ops.draw_numbers import claim_numbers, draw_numbers
 from turnus.settings.values import value
 
 Values = dict[str, Any]
+NUMBERS = {"customer": "customerNumber", "datev_debtor": "datevId"}
+"""Number ranges and the properties they fill."""
 _KINDS = {UUID: "uuid", str: "text", bool: "bool", int: "int8", datetime: "timestamptz", object: "jsonb"}
 _TERM_COLUMNS = [
     ("tenant_id", "uuid"),
@@ -104,7 +106,9 @@ async def _number(ctx: Context, commands: Sequence[CreateCustomer], customers: l
         "customer": [(c["id"], command.customer_number) for c, command in zip(customers, commands, strict=True)],
         "datev_debtor": [(c["id"], command.datev_id) for c, command in zip(customers, commands, strict=True)],
     }
-    await claim_numbers(ctx, [(type, n, id) for type, all in given.items() for id, n in all if n is not None])
+    for type, all in given.items():
+        with refused_races(NUMBERS[type]):
+            await claim_numbers(ctx, [(type, number, id) for id, number in all if number is not None])
     numbers = await _drawn(ctx, "customer", given["customer"])
     for customer in customers:
         customer["number"] = numbers[customer["id"]]
