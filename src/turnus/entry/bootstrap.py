@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
+import turnus.entry.crossings  # noqa: F401 - what areas above have against actions below, and how they react
 import turnus.entry.jobs  # noqa: F401 - background work and who follows events
 import turnus.entry.payloads  # noqa: F401 - registers the payloads of events
 from turnus.billing import api as billing_api
@@ -21,6 +22,7 @@ from turnus.platform.db.pool import Database
 from turnus.platform.work import tenant_work
 from turnus.settings import api as settings_api
 from turnus.settings.ops.seed_settings import seed_settings
+from turnus.subscriptions import api as subscriptions_api
 from turnus.webhooks import api as webhooks_api
 
 ROUTERS: Sequence[Router] = (
@@ -28,6 +30,7 @@ ROUTERS: Sequence[Router] = (
     *settings_api.ROUTERS,
     *identity_api.ROUTERS,
     *catalogue_api.ROUTERS,
+    *subscriptions_api.ROUTERS,
     *billing_api.ROUTERS,
     *webhooks_api.ROUTERS,
 )

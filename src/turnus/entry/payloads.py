@@ -5,8 +5,12 @@ from turnus.catalogue.views.price_plans import PricePlanView, price_plans
 from turnus.catalogue.views.products import ProductView, products
 from turnus.customers.views import detail as customers
 from turnus.platform.events.payloads import payload_view
+from turnus.subscriptions.views.detail import SubscriptionView, subscriptions
+from turnus.subscriptions.views.items import ItemView, subscription_items
 
 payload_view("customer", customers.customers, customers.CustomerView)
 payload_view("measurement", measurements, MeasurementView)
 payload_view("product", products, ProductView)
 payload_view("price_plan", price_plans, PricePlanView)
+payload_view("subscription", subscriptions, SubscriptionView)
+payload_view("subscription_item", subscription_items, ItemView)

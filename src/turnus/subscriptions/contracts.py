@@ -125,15 +125,18 @@ def contract_of(
         subscription=subscription.id,
         items=tuple([_item(row, plans, products, end_on) for row in items]),
         time_zone=subscription.time_zone,
-        billing_group=BillingGroup(cast(GroupType, group.type), group.custom_day, group.custom_month)
-        if group is not None
-        else None,
+        billing_group=None if group is None else group_terms(group),
         end=None if end_on is None else _end(subscription, end_on),
         proration_mode=terms.proration_mode,
         prorate_free_units=terms.prorate_free_units,
         days_in_advance=terms.days_in_advance,
         metering_grace_hours=terms.metering_grace_hours,
     )
+
+
+def group_terms(group: AnyGroup) -> BillingGroup:
+    """A billing group as the engine reads it."""
+    return BillingGroup(cast(GroupType, group.type), group.custom_day, group.custom_month)
 
 
 def _item(

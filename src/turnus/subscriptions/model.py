@@ -64,6 +64,18 @@ class Subscription(TenantRow):
         Index("ix_subscription_trial", "tenant_id", "trial_ends_on", "id"),
         Index("ix_subscription_trial_desc", "tenant_id", text("trial_ends_on desc nulls last"), text("id desc")),
         Index("ix_subscription_group", "tenant_id", "billing_group_id"),
+        Index(
+            "ix_subscription_cancellation",
+            "tenant_id",
+            "cancellation_date",
+            postgresql_where=text("cancellation_date is not null"),
+        ),
+        Index(
+            "ix_subscription_invoice_address",
+            "tenant_id",
+            "invoice_address_id",
+            postgresql_where=text("invoice_address_id is not null"),
+        ),
         Index("ix_subscription_po", "tenant_id", "po_number"),
         Index(
             "ix_subscription_due",
@@ -127,7 +139,7 @@ class SubscriptionItem(TenantRow):
 
     `billed_from`/`billed_until` are the last billed period (until is exclusive), `anchor` where the rhythm counts from.
     `rerate_from`: periods from this day on were billed and may have changed since (end, quantity); their charges are
-    loaded by the next run. None: nothing to re-rate.
+    loaded by the next run. None: nothing to re-rate. `end_date` is an end of its own, beside the contract's.
     """
 
     __tablename__ = "subscription_item"

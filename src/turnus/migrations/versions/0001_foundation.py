@@ -1479,6 +1479,13 @@ def upgrade() -> None:
         ["tenant_id", sa.literal_column("activated_at desc nulls last"), sa.literal_column("id desc")],
         unique=False,
     )
+    op.create_index(
+        "ix_subscription_cancellation",
+        "subscription",
+        ["tenant_id", "cancellation_date"],
+        unique=False,
+        postgresql_where=sa.text("cancellation_date is not null"),
+    )
     op.create_index("ix_subscription_created_at", "subscription", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_subscription_customer", "subscription", ["tenant_id", "customer_id"], unique=False)
     op.create_index(
@@ -1659,6 +1666,11 @@ def downgrade() -> None:
     )
     op.drop_index("ix_subscription_customer", table_name="subscription")
     op.drop_index("ix_subscription_created_at", table_name="subscription")
+    op.drop_index(
+        "ix_subscription_cancellation",
+        table_name="subscription",
+        postgresql_where=sa.text("cancellation_date is not null"),
+    )
     op.drop_index("ix_subscription_activated_desc", table_name="subscription")
     op.drop_index("ix_subscription_activated", table_name="subscription")
     op.drop_table("subscription")
