@@ -72,14 +72,14 @@ def _add(history: History, span: Span, cut: date, billing_date: date) -> None:
 
 def _list_instant(history: History, span: Span, cut: date) -> bool:
     """Usage of an interval as far as it is known; False when neither usage nor the interval's end is there yet."""
-    over = due_in_arrears(history, cut) <= history.until
-    if span.start > history.until or (not over and usage_until(history, span, cut) is None):
-        history.upcoming = due_in_arrears(history, cut)
-        return False
+    closing = due_in_arrears(history, cut)
+    usage = usage_until(history, span, cut)
+    if closing > history.until:
+        history.awaited.append(closing)
+        if span.start > history.until or usage is None:
+            return False
     price = price_at(history, span.start)
-    rated = rate_usage_to(
-        history, Basis(history.item, price, history.meter), span, cut, usage_until(history, span, cut)
-    )
+    rated = rate_usage_to(history, Basis(history.item, price, history.meter), span, cut, usage)
     terms = grant(history.contract.coupons, history.item, history.until, history.used, carried_coupons(history, span))
     history.drafts.append(Draft("usage", span, cut, min(history.until, cut), price, rated, terms))
     return True

@@ -25,6 +25,7 @@ from turnus.rating.contract import (
     Measurement,
     Pause,
     Price,
+    PriceVersion,
     QuantityStep,
     Tier,
     UsageValue,
@@ -75,12 +76,22 @@ def steps(draw: Any) -> QuantityStep:
 
 
 @st.composite
+def versions(draw: Any, price: Price) -> PriceVersion:
+    """Dated back a version would depend on the runs: the first billing of a period freezes its price."""
+    from_ = draw(st.dates(date(2025, 1, 20), date(2025, 6, 30)))
+    changed = msgspec.structs.replace(price, amount=draw(amounts), id="v2", maximum_amount=Decimal(50))
+    return PriceVersion(from_, changed, from_ - timedelta(days=draw(st.integers(0, 20))), draw(st.booleans()))
+
+
+@st.composite
 def items(draw: Any, name: str = "A") -> Item:
     start = draw(st.dates(FIRST, date(2025, 2, 15)))
     ends_on = start + timedelta(days=draw(st.integers(0, 230)))
+    price = draw(prices())
     return Item(
         id=name,
-        price=draw(prices()),
+        price=price,
+        versions=tuple(draw(st.lists(versions(price), max_size=1))),
         start=start,
         quantity=draw(quantities),
         measurement=Measurement(fair_billing=draw(st.booleans())),
@@ -126,6 +137,7 @@ def contracts(draw: Any, *, paused: bool = True) -> Contract:
         trial_ends_on=draw(st.sampled_from([None, None, None, date(2025, 2, 1), date(2025, 3, 9)])),
         pauses=(draw(pauses()),) if paused and draw(st.integers(0, 3)) == 0 else (),
         days_in_advance=draw(st.sampled_from([0, 0, 5])),
+        proration_mode=draw(st.sampled_from(["day", "day", "second", "none"])),
     )
 
 
@@ -164,7 +176,7 @@ def by_period(found: Iterable[Charge]) -> dict[tuple[Any, date], tuple[int, int]
 run_days = st.lists(st.dates(FIRST, LAST), min_size=2, max_size=14, unique=True).map(sorted)
 
 
-@settings(quick, max_examples=200)
+@settings(quick, max_examples=120)
 @given(wild_contracts(), run_days)
 def test_a_second_run_bills_nothing(made: Contract, on: list[date]) -> None:
     rows: list[Billed] = []
@@ -173,7 +185,7 @@ def test_a_second_run_bills_nothing(made: Contract, on: list[date]) -> None:
         assert bill(made, rows, until=until).charges == ()
 
 
-@settings(quick, max_examples=200)
+@settings(quick, max_examples=150)
 @given(contracts(), run_days)
 def test_the_days_of_the_runs_do_not_change_what_a_period_costs(made: Contract, on: list[date]) -> None:
     end = horizon(made)
@@ -183,11 +195,11 @@ def test_the_days_of_the_runs_do_not_change_what_a_period_costs(made: Contract, 
     }
 
 
-@quick
+@settings(quick, max_examples=25)
 @given(contracts())
 def test_runs_on_the_announced_days_bill_what_daily_runs_bill(made: Contract) -> None:
     """`next_billing_date` never misses a day: jumping from one to the next makes the same charges on the same days."""
-    last = horizon(made)
+    last = date(2025, 10, 31)
     rows: list[Billed] = []
     jumped: list[Charge] = []
     facts = _days_of_new_facts(made)
@@ -204,7 +216,7 @@ def test_runs_on_the_announced_days_bill_what_daily_runs_bill(made: Contract) ->
     assert [_visible(charge) for charge in jumped] == [_visible(charge) for charge in daily]
 
 
-@settings(quick, max_examples=120)
+@settings(quick, max_examples=100)
 @given(contracts(), run_days)
 def test_the_last_periods_and_the_states_are_all_the_past_that_a_call_needs(made: Contract, on: list[date]) -> None:
     """A caller that stores item states and passes only rows near the present bills the same as one that passes all."""
@@ -238,12 +250,14 @@ def _may_change(row: Billed, made: Contract, rows: list[Billed]) -> bool:
     last = max(periods, key=lambda other: other.period_start)
     billed_on = last.billed_on or FIRST
     since = [step.from_ for step in item.steps if step.recorded_on is None or step.recorded_on >= billed_on]
+    since += [v.from_ for v in item.versions if v.recorded_on is None or v.recorded_on >= billed_on]
     since += [item.end.on] if item.end else []
     return row.period_start >= last.period_start or (row.regular_to or LAST) > min(since, default=LAST)
 
 
 def _days_of_new_facts(made: Contract) -> list[date]:
     found = [step.recorded_on for item in made.items for step in item.steps]
+    found += [version.recorded_on for item in made.items for version in item.versions]
     found += [item.end.recorded_on for item in made.items if item.end]
     found += [day for pause in made.pauses for day in (pause.recorded_on, pause.resumed_on)]
     return sorted(day for day in found if day is not None)
