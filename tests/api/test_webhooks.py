@@ -11,9 +11,13 @@ from uuid import uuid4
 
 import pytest
 
+from kit.queries import count_queries
 from kit.sink import Sink, a_sink, reaching
 from kit.world import World, a_world
+from turnus.customers.events import CUSTOMER_DELETED
+from turnus.kernel.ids import new_ids
 from turnus.platform.db.pool import Database
+from turnus.platform.events.dispatch import dispatch_once
 
 URL = "https://example.com/hook"
 
@@ -269,3 +273,27 @@ async def test_a_test_call_is_signed_and_answers_what_came_back(reachable: World
     assert result["error"] == "protocol" and result["statusCode"] is None
     # Test calls leave no trace in the log of deliveries.
     assert await world.rows("select count(*) from webhook_delivery") == [(0,)]
+
+
+async def test_lists_take_the_same_number_of_statements_whatever_their_size(world: World) -> None:
+    first = await created(world, events=["*"])
+    for path in ("/webhooks", f"/webhooks/{first['id']}/deliveries"):
+        await world.client.get(path)
+    with count_queries(world) as few:
+        await world.client.get("/webhooks")
+    await created(world)
+    await created(world)
+    with count_queries(world) as many:
+        await world.client.get("/webhooks")
+    assert many.count == few.count <= 4
+    log = f"/webhooks/{first['id']}/deliveries"
+    counts = []
+    for facts in (1, 30):
+        async with world.work() as ctx:
+            ctx.emit(CUSTOMER_DELETED, new_ids(facts))
+        await dispatch_once(world.database, clock=world.clock)
+        await world.client.get(log)
+        with count_queries(world) as found:
+            await world.client.get(log)
+        counts.append(found.count)
+    assert counts[0] == counts[1] <= 5
