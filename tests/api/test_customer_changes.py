@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,6 +13,8 @@ from kit.facts import activities, facts, nothing_written
 from kit.world import World
 from turnus.customers import blockers
 from turnus.customers.blockers import Blocker
+from turnus.customers.commands import PatchCustomer
+from turnus.customers.ops.update_customer import patch_customer
 from turnus.platform.context import Context
 
 MASTER = {"countryCode": "DE", "timeZone": "Europe/Berlin", "language": "de"}
@@ -297,7 +299,7 @@ async def test_deleted_customer_is_gone_with_everything_but_its_number(world: Wo
     assert await world.rows("select count(*) from term where object_id = %s", UUID(partner["id"])) == [(0,)]
     assert (await shown(world, referred))["partner"] is None
     told = {told.event: told for told in await facts(world)}
-    assert told["customer.deleted"].of(partner["id"]) == partner
+    assert told["customer.deleted"].of(partner["id"]) == {"data": partner}
     assert told["customer.updated"].subjects == [UUID(referred["id"])]
     # The login is free again, the number never.
     assert (await created(world, email="a@b.de"))["name"] == "a@b.de"
@@ -317,10 +319,37 @@ async def test_customer_with_documents_is_not_deleted(world: World, in_the_way: 
     assert (await world.client.delete(f"/customers/{customer['id']}", headers=deleter)).status_code == 204
 
 
-async def test_changes_of_one_transaction_are_told_together(world: World) -> None:
-    from turnus.customers.commands import PatchCustomer
-    from turnus.customers.ops.update_customer import patch_customer
+@pytest.fixture
+async def notes(world: World) -> AsyncIterator[None]:
+    """A table of an area above whose foreign keys nobody told the customers area of."""
+    async with world.database.connection() as connection:
+        await connection.execute(
+            "create table customer_note (tenant_id uuid, customer_id uuid, address_id uuid,"
+            " foreign key (tenant_id, customer_id) references customer (tenant_id, id),"
+            " foreign key (tenant_id, address_id) references customer_address (tenant_id, id))"
+        )
+    yield
+    async with world.database.connection() as connection:
+        await connection.execute("drop table customer_note")
 
+
+async def test_a_foreign_key_alone_keeps_customer_and_address(world: World, notes: None) -> None:
+    customer = await created(world, invoiceAddress={"city": "Ulm"})
+    address = customer["defaultInvoiceAddress"]["id"]
+    async with world.database.connection() as connection:
+        await connection.execute(
+            "insert into customer_note values (%s, %s, %s)", (world.tenant_id, customer["id"], address)
+        )
+    async with nothing_written(world, *TABLES):
+        refused = await world.client.delete(f"/customers/{customer['id']}")
+    assert (refused.status_code, refused.json()["code"]) == (409, "customer_has_documents")
+    assert refused.json()["references"] == [{"type": "customer_note", "count": 1}]
+    assert (await world.client.delete(f"/customer-addresses/{address}")).status_code == 204
+    kept = (await world.client.get(f"/customer-addresses/{address}")).json()
+    assert (kept["status"], kept["default"], kept["city"]) == ("archived", False, "Ulm")
+
+
+async def test_changes_of_one_transaction_are_told_together(world: World) -> None:
     customer = await created(world, firstName="Ada")
     async with world.work() as ctx:
         for body in ({"firstName": "Eva"}, {"firstName": "Ida", "phone": "+49 1"}):

@@ -36,6 +36,26 @@ async def test_one_of_several_creations_with_the_same_value_wins(world: World, p
     assert await world.outbox() == ["customer.created"]
 
 
+async def test_a_refusal_after_writing_is_kept_with_its_key_and_nothing_else(world: World) -> None:
+    """Of racing requests with keys of their own the losers fail in the middle of their writing."""
+    body = {"email": "same@example.com", "datevId": "70001"}
+
+    async def create(key: int) -> httpx2.Response:
+        return await world.client.post("/customers", json=body, headers={"Idempotency-Key": f"k{key}"})
+
+    answers = await asyncio.gather(*(create(key) for key in range(RACERS)))
+    assert Counter(answer.status_code == 201 for answer in answers) == {True: 1, False: RACERS - 1}
+    assert {answer.status_code for answer in answers} <= {201, 409, 422}
+    for key, answer in enumerate(answers):
+        again = await create(key)
+        assert (again.status_code, again.content) == (answer.status_code, answer.content)
+        assert again.headers["Idempotent-Replayed"] == "true"
+    assert await world.rows("select count(*) from customer") == [(1,)]
+    assert await world.rows("select count(*) from number_issued where space = 'datev_debtor'") == [(1,)]
+    assert await world.rows("select count(*) from activity where resource_type = 'customer'") == [(1,)]
+    assert await world.outbox() == ["customer.created"]
+
+
 async def test_racing_creations_get_different_numbers(world: World) -> None:
     bodies = [{"email": f"racer{i}@example.com"} for i in range(2 * RACERS)]
     answers = await raced(world, *(("POST", "/customers", body) for body in bodies))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Literal, TypeVar
@@ -160,6 +161,17 @@ class Context:
                 await unit.session.flush()
         if unit.session.new or unit.session.dirty or unit.session.deleted:
             await unit.session.flush()
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """Work that is undone alone when it raises; the transaction goes on.
+
+        The session sends SAVEPOINT only when it next uses its connection, and compiled reads and bulk writes do not go
+        through it: hence the explicit use.
+        """
+        async with self.session.begin_nested():
+            await self.session.connection()
+            yield
 
     def emit(self, event: EventType, ids: Sequence[UUID], extra: dict[UUID, dict[str, Any]] | None = None) -> None:
         """Record that something happened to `ids`; told once per object and event at the end of the transaction."""

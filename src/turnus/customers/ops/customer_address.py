@@ -125,7 +125,7 @@ async def delete_address(ctx: Context, address_id: UUID) -> None:
 async def _deleted(ctx: Context, address: CustomerAddress) -> bool:
     """Whether the address could be deleted: a foreign key may know a reference that nobody told of."""
     try:
-        async with ctx.session.begin_nested():
+        async with ctx.savepoint():
             await ctx.connection.execute(
                 "delete from customer_address where tenant_id = %s and id = %s", (ctx.tenant_id, address.id)
             )

@@ -43,14 +43,14 @@ async def delete_customer(ctx: Context, customer_id: UUID) -> None:
     await ctx.flush()
     # An area above may have referred to the customer after the blockers looked, or without telling them.
     try:
-        async with ctx.session.begin_nested():
+        async with ctx.savepoint():
             await ctx.connection.execute(
                 "delete from customer where tenant_id = %s and id = %s", (ctx.tenant_id, customer_id)
             )
     except psycopg.errors.ForeignKeyViolation as error:
         raise CustomerHasDocuments({error.diag.table_name or "reference": 1}) from error
     ctx.session.expunge(locked[customer_id])
-    ctx.emit(CUSTOMER_DELETED, [customer_id], {customer_id: last})
+    ctx.emit(CUSTOMER_DELETED, [customer_id], {customer_id: {"data": last}})
     ctx.log("customer", customer_id, "deleted", [Change("customerNumber", last["customerNumber"], None)])
 
 

@@ -201,7 +201,7 @@ async def _idempotent(edge: Edge, ctx: Context, asked: Asked, key: str) -> Answe
         return Answer(content, content_type, status, {"Idempotent-Replayed": "true"})
     session = ctx.session
     try:
-        async with session.begin_nested():
+        async with ctx.savepoint():
             answer = _answer(asked, await _call(ctx, asked))
             await finish(ctx)
     except Problem as problem:
@@ -209,6 +209,7 @@ async def _idempotent(edge: Edge, ctx: Context, asked: Asked, key: str) -> Answe
             raise
         ctx.unit.facts.clear()
         ctx.unit.audit.clear()
+        ctx.unit.pending.clear()
         content = rendered(problem, asked.locale, asked.request_id)
         answer = Answer(content, "application/problem+json", problem.status)
     await idempotency.keep(
