@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from types import NoneType
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import msgspec
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 
 from turnus.platform.api.operation import Afterwards, Answer, Operation
-from turnus.platform.listing import Page
+from turnus.platform.listing.page import Meta, Page
 
 Schema = dict[str, Any]
 REFERENCE = "#/components/schemas/"
@@ -75,13 +76,29 @@ class Schemas:
 
     def answer(self, operation: Operation) -> Schema | None:
         """Schema of an operation's result; None without content."""
-        kind = result_type(operation)
-        return None if kind is None else self._answers[kind]
+        kind, paged = result_type(operation)
+        if kind is None:
+            return None
+        schema = self._answers[kind]
+        return self._page(schema) if paged else schema
+
+    def _page(self, row: Schema) -> Schema:
+        """A list of some objects. A component of its own per kind of object."""
+        name = str(row.get("$ref", "")).removeprefix(REFERENCE) + "Page"
+        self.components.setdefault(
+            name,
+            {
+                "description": "A page of a list.",
+                "type": "object",
+                "required": ["data", "meta"],
+                "properties": {"data": {"type": "array", "items": row}, "meta": {"$ref": REFERENCE + "Meta"}},
+            },
+        )
+        return {"$ref": REFERENCE + name}
 
     def _add_answers(self, operations: list[Operation]) -> None:
-        kinds = list(dict.fromkeys(kind for o in operations if (kind := result_type(o)) is not None))
-        if not kinds:
-            return
+        found = [kind for o in operations if (kind := result_type(o)[0]) is not None]
+        kinds: list[Any] = list(dict.fromkeys([*found, Meta]))
         described, components = msgspec.json.schema_components(
             kinds, schema_hook=_any_value, ref_template=REFERENCE + "{name}"
         )
@@ -111,31 +128,46 @@ class Schemas:
                 _without_defaults(self.components[names[key]])
 
 
-def result_type(operation: Operation) -> Any:
-    """The type of an operation's JSON; None when it answers no content or bytes of another kind."""
+def result_type(operation: Operation) -> tuple[Any, bool]:
+    """The type of an operation's JSON and whether a page of these is answered; None for no content or other bytes.
+
+    Pages are taken apart, for two generic types of one name make msgspec's naming fail.
+    """
     if operation.listing is not None:
-        return Page[operation.listing.shape.view]  # type: ignore[name-defined]
+        return operation.listing.shape.view, True
     kind = operation.result
-    return None if kind in (None, NoneType, Answer, Afterwards) else kind
+    if get_origin(kind) is Page:
+        return get_args(kind)[0], True
+    return (None if kind in (None, NoneType, Answer, Afterwards) else kind), False
 
 
 def _readable(components: Mapping[str, Any]) -> dict[str, str]:
-    """Names without the house's own words: `CustomerView` is a Customer, `Page_X_` an XPage."""
+    """Names without the house's own words: `CustomerView` is a Customer.
+
+    Of several types of one name msgspec gives the whole path. When they mean the same they become one; else the area
+    goes in front: `CatalogueGroup`.
+    """
+    alike: dict[str, list[Any]] = {}
+    for name, schema in components.items():
+        members = {key: value for key, value in schema.items() if key != "description"}
+        found = alike.setdefault(name.rpartition(".")[2], [])
+        if members not in found:
+            found.append(members)
     chosen: dict[str, str] = {}
     taken = {"Problem", "Violation"}
     for name in sorted(components):
-        wanted = name
-        if name.startswith("Page_"):
-            inner = name[5:].strip("_")
-            wanted = f"{inner.removesuffix('View') or inner}Page"
-        elif name.endswith("View") and name[:-4] not in components:
-            wanted = name[:-4] or name
-        wanted = wanted.lstrip("_")
-        wanted = "".join(c if c.isalnum() or c in "._-" else "_" for c in wanted)
-        if wanted in taken:
-            wanted = name
-        taken.add(wanted)
-        chosen[name] = wanted
+        *path, own = re.sub(r"[^A-Za-z0-9._-]", "_", name).split(".")
+        own = own.lstrip("_")
+        wanted = own.removesuffix("View") or own
+        if path and len(alike[name.rpartition(".")[2]]) == 1:
+            chosen[name] = wanted
+            taken.add(wanted)
+            continue
+        if path:
+            wanted = (path[1] if len(path) > 1 else path[0]).capitalize() + wanted
+        choices = (wanted, own, "".join(part.capitalize() for part in path) + own)
+        chosen[name] = next(choice for choice in choices if choice not in taken)
+        taken.add(chosen[name])
     return chosen
 
 
