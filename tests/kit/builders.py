@@ -9,21 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, field
-from datetime import date
 from decimal import Decimal
 from itertools import count
 from typing import Any
 from uuid import UUID
 
 from kit.world import World
-from turnus.catalogue.model import Measurement, PricePlan, Product, Unit
-from turnus.catalogue.ops.load_catalogue import load_catalogue
 from turnus.kernel.money import minor_to_decimal
-from turnus.kernel.time import local_date, start_of_day
-from turnus.platform.context import Context
+from turnus.kernel.wire import encode
 from turnus.platform.db.terms import fold
-from turnus.subscriptions.contracts import contract_of, first_due_dates
-from turnus.subscriptions.model import BillingGroup, Subscription, SubscriptionItem
 
 _serial = count(1)
 
@@ -77,14 +71,13 @@ class CustomerBuilder:
         vat_id_valid = options.pop("vat_id_valid", None)
         body |= {_camel(key): value for key, value in options.items()}
         async with self.world.prepares():
-            answer = await self.world.client.post("/customers", json=body)
-            assert answer.status_code == 201, answer.text
-        id = UUID(answer.json()["id"])
+            made = await _created(self.world, "/customers", body)
+        id = UUID(made["id"])
         if vat_id_valid is not None:
             # What the confirmation service of the tax office would have said.
             async with self.world.work() as ctx:
                 await ctx.connection.execute("update customer set vat_id_valid = %s where id = %s", (vat_id_valid, id))
-        return Payer(self.world, self.name, id, answer.json()["customerNumber"])
+        return Payer(self.world, self.name, id, made["customerNumber"])
 
 
 @dataclass
@@ -126,8 +119,8 @@ class Payer:
             id = await _subscribe(
                 self,
                 lines,
-                on=date.fromisoformat(on),
-                until=None if until is None else date.fromisoformat(until),
+                on=on,
+                until=until,
                 group=group,
                 group_day=group_day,
                 po_number=po_number,
@@ -137,7 +130,9 @@ class Payer:
 
     async def cancelled_now(self, credit_type: str | None = None) -> None:
         """The newest contract ends with the business day on which this is called; prepaid time is credited."""
-        await _cancel(self, self.subscriptions[-1], credit_type)
+        body = {"cancellationDateType": "immediate", "creditType": credit_type}
+        answer = await self.world.client.put(f"/subscriptions/{self.subscriptions[-1]}/cancel", json=body)
+        assert answer.status_code == 200, answer.text
 
     def invoices(self) -> list[dict[str, Any]]:
         """Numbers and sums of its documents with their lines, in the order in which they were numbered."""
@@ -174,114 +169,52 @@ async def _subscribe(
     customer: Payer,
     lines: list[Line],
     *,
-    on: date,
-    until: date | None,
+    on: str,
+    until: str | None,
     group: str | None,
     group_day: int | None,
     po_number: str | None,
 ) -> UUID:
-    zone = "Europe/Berlin"
-    async with customer.world.work() as ctx:
-        now = ctx.now()
-        number = f"S-{next(_serial):08d}"
-        grouped = None
-        if group is not None:
-            grouped = ctx.add(
-                BillingGroup(
-                    customer_id=customer.id, name=group, type=group, custom_day=group_day, created_at=now,
-                    updated_at=now,
-                )
-            )  # fmt: skip
-        subscription = ctx.add(
-            Subscription(
-                number=number, number_folded=fold(number), status="active", customer_id=customer.id,
-                billing_group_id=grouped.id if grouped else None, po_number=po_number, contract_start=on,
-                billing_start=on, contract_end=until, agreed_end=until, time_zone=zone, activated_at=now, periods=[],
-                custom_fields={}, metadata_={}, created_at=now, updated_at=now,
-            )
-        )  # fmt: skip
-        items = []
-        for position, line in enumerate(lines, 1):
-            product, plan = await _sold(customer.world, ctx, line)
-            items.append(
-                ctx.add(
-                    SubscriptionItem(
-                        subscription_id=subscription.id, product_id=product, price_plan_id=plan, position=position,
-                        name=line.name, status="active" if on <= ctx.today(zone) else "pending", type="product",
-                        quantity=Decimal(line.quantity), start_date=on, periods=[], created_at=now, updated_at=now,
-                    )
-                )
-            )  # fmt: skip
-        await ctx.flush()
-        catalogue = await load_catalogue(ctx, {i.price_plan_id for i in items}, {i.product_id for i in items})
-        due = first_due_dates(contract_of(subscription, items, catalogue, grouped))
-        for item in items:
-            item.next_billing_on = due.get(item.id)
-        first = min(day for day in due.values() if day is not None)
-        subscription.next_billing_at = start_of_day(first, zone)
-        return subscription.id
+    world = customer.world
+    grouped = None
+    if group is not None:
+        terms = {"customer": str(customer.id), "name": group, "type": group, "customDay": group_day}
+        grouped = (await _created(world, "/billing-groups", terms))["id"]
+    items: list[Any] = [
+        {"pricePlan": await _sold(world, line), "quantity": Decimal(line.quantity), "name": line.name} for line in lines
+    ]
+    body: dict[str, Any] = {
+        "customer": str(customer.id), "items": items, "startDate": on, "contractEnd": until, "poNumber": po_number,
+        "billingGroup": grouped, "activate": True,
+    }  # fmt: skip
+    return UUID((await _created(world, "/subscriptions", body))["id"])
 
 
-async def _cancel(customer: Payer, subscription: UUID, credit_type: str | None) -> None:
-    async with customer.world.work() as ctx:
-        today = local_date(ctx.now(), "Europe/Berlin")
-        await ctx.connection.execute(
-            "update subscription set cancelled_at = %s, cancellation_date = %s, contract_end = %s,"
-            " cancellation_credit_type = %s, next_billing_at = %s where id = %s",
-            (ctx.now(), today, today, credit_type, start_of_day(today, "Europe/Berlin"), subscription),
-        )
-        await ctx.connection.execute(
-            "update subscription_item set rerate_from = billed_from, end_date = %s where subscription_id = %s",
-            (today, subscription),
-        )
-
-
-async def _sold(world: World, ctx: Context, line: Line) -> tuple[UUID, UUID]:
-    """Product and price plan of a line, made when first sold."""
+async def _sold(world: World, line: Line) -> str:
+    """Id of the price of a line; product and price are made when first sold."""
     key = f"sold {line}"
-    if key in world.names:
-        return world.names[key]  # type: ignore[no-any-return]
-    now = ctx.now()
-    product = ctx.add(
-        Product(
-            translations={"de": {"name": line.name}}, name_key=fold(line.name), type="product",
-            measurement_id=await _quantity(ctx), tax_group_id=await _tax_group(ctx, line.tax),
-            invoice_visibility="always", is_archived=False, custom_fields={}, metadata_={}, created_at=now,
-            updated_at=now,
-        )
-    )  # fmt: skip
-    plan = ctx.add(
-        PricePlan(
-            product_id=product.id, status="active", version=1, type="recurring" if line.every else "one_time",
-            calculation_type="per_unit" if line.per_unit else "flat_fee", apply_trial=True,
-            pay_in_advance=not line.arrears, pro_rata=line.pro_rata, billing_interval=line.every,
-            currency_code=line.currency, price={"amount": line.price}, tax_included=line.gross, custom=False,
-            free_units=Decimal(0), created_at=now, updated_at=now,
-        )
-    )  # fmt: skip
-    await ctx.flush()
-    world.names[key] = (product.id, plan.id)
-    return product.id, plan.id
+    if key not in world.names:
+        groups = world.look("select id from tax_group where internal_description = %s", line.tax)
+        assert groups, f"there is no tax group {line.tax}"
+        product = {"translations": {"de": {"name": line.name}}, "taxGroup": str(groups[0][0])}
+        plan = {
+            "product": (await _created(world, "/catalogue/products", product))["id"],
+            "status": "active",
+            "type": "recurring" if line.every else "one_time",
+            "calculationType": "per_unit" if line.per_unit else "flat_fee",
+            "payInAdvance": not line.arrears,
+            "proRata": line.pro_rata,
+            "billingInterval": line.every,
+            "currencyCode": line.currency,
+            "price": {"amount": line.price},
+            "taxIncluded": line.gross,
+        }
+        world.names[key] = (await _created(world, "/price-plans", plan))["id"]
+    return str(world.names[key])
 
 
-async def _quantity(ctx: Context) -> UUID:
-    row = await (await ctx.connection.execute("select id from measurement where code = 'quantity'")).fetchone()
-    if row is not None:
-        return row[0]  # type: ignore[no-any-return]
-    now = ctx.now()
-    unit = ctx.add(Unit(translations={"de": {"name": "Stück"}}, code="C62", created_at=now, updated_at=now))
-    measurement = ctx.add(
-        Measurement(
-            unit_id=unit.id, code="quantity", aggregation_type="last_value", type="recurring", fair_billing=True,
-            rounding_mode="none", rounding_precision=0, filters=[], group_by=[], created_at=now, updated_at=now,
-        )
-    )  # fmt: skip
-    await ctx.flush()
-    return measurement.id
-
-
-async def _tax_group(ctx: Context, description: str) -> UUID:
-    cursor = await ctx.connection.execute("select id from tax_group where internal_description = %s", (description,))
-    row = await cursor.fetchone()
-    assert row is not None, f"there is no tax group {description}"
-    return row[0]  # type: ignore[no-any-return]
+async def _created(world: World, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    answer = await world.client.post(path, content=encode(body), headers={"Content-Type": "application/json"})
+    assert answer.status_code == 201, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
