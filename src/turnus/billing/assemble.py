@@ -13,7 +13,7 @@ import msgspec
 from turnus.billing.drafts import Draft, DraftDiscount, DraftLine, is_zero, printed_price
 from turnus.billing.payers import Payers
 from turnus.catalogue.ops.load_catalogue import Catalogue, SoldProduct
-from turnus.kernel.ids import new_id, new_ids
+from turnus.kernel.ids import new_ids
 from turnus.rating.charges import Billed, Charge, Discount
 from turnus.rating.contract import Price
 from turnus.subscriptions.contracts import ItemRow, SubscriptionRow
@@ -47,17 +47,18 @@ def assemble(
 ) -> Assembled:
     """One document per billing group (or customer, when consolidating; else subscription), currency, address, order."""
     documents: dict[tuple[Any, ...], Draft] = {}
+    ids = iter(new_ids(2 * sum(len(found.charges) for found in rated)))
     for found in rated:
         subscription = found.subscription
         payer = payers.payer(subscription.customer_id, subscription.invoice_address_id)
         group = subscription.billing_group_id or (payer.id if consolidate else subscription.id)
         items: dict[Any, ItemRow] = {item.id: item for item in found.items}
-        for charge, id in zip(found.charges, new_ids(len(found.charges)), strict=True):
+        for charge in found.charges:
             key = (group, charge.currency, payer.address.id, subscription.po_number)
             draft = documents.get(key)
             if draft is None:
                 draft = documents[key] = Draft(
-                    new_id(),
+                    next(ids),
                     payer,
                     charge.currency,
                     [],
@@ -70,7 +71,7 @@ def assemble(
             item = items[charge.item]
             product = catalogue.products[item.product_id]
             price = found.prices[item.id]
-            draft.lines.append(_line(id, charge, subscription, item, product, price, payer.language))
+            draft.lines.append(_line(next(ids), charge, subscription, item, product, price, payer.language))
     result = Assembled([], [])
     for draft in documents.values():
         if not zero_documents and is_zero(draft.lines):

@@ -7,8 +7,10 @@ one goes on where it stopped.
 
 from __future__ import annotations
 
+import gc
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -146,6 +148,19 @@ async def _all_chunks(run: _Run, progress: Progress | None) -> None:
         wait = True
 
 
+@contextmanager
+def paused_collector() -> Iterator[None]:
+    """Keep the cyclic garbage collector from walking over a chunk's many, acyclic objects again and again (a third
+    of a chunk's CPU); reference counting frees them."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 async def _chunk(run: _Run, after: UUID | None, wait: bool) -> tuple[list[UUID], ChunkResult]:
     customers: list[UUID] = []
     try:
@@ -153,7 +168,8 @@ async def _chunk(run: _Run, after: UUID | None, wait: bool) -> tuple[list[UUID],
             customers = await due_customers(ctx, run.until, after, run.chunk)
             if not customers:
                 return customers, ChunkResult()
-            return customers, await bill_customers(ctx, customers, run.until, run=run.outcome.run, wait=wait)
+            with paused_collector():
+                return customers, await bill_customers(ctx, customers, run.until, run=run.outcome.run, wait=wait)
     except Exception as error:
         if not customers:
             raise

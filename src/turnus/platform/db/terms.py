@@ -40,6 +40,8 @@ mark(Term.__table__, privileges="select, insert, delete")  # type: ignore[arg-ty
 
 def fold(text: str) -> str:
     """Lower case without accents; the form in which text is compared."""
+    if text.isascii():
+        return text.lower().replace("_", " ")
     decomposed = unicodedata.normalize("NFKD", text.casefold().translate(_SPECIAL))
     return "".join(character for character in decomposed if not unicodedata.combining(character))
 
