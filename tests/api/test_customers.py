@@ -373,7 +373,7 @@ async def test_pages_orders_and_filters(world: World) -> None:
     "parameters",
     [{"limit": "101"}, {"limit": "-1"}, {"page": "x"}, {"nmae": "x"}, {"order[phone]": "asc"}, {"partner": "x"},
      {"order[createdAt]": "up"}, {"createdAt[after]": "yesterday"}, {"isPartner": "maybe"}, {"status": "active"},
-     {"search": "\x00"}],
+     {"search": "\x00"}, {"customFields[\x00]": "x"}],
 )  # fmt: skip
 async def test_unreadable_parameters_are_refused(world: World, parameters: dict[str, str]) -> None:
     answer = await world.client.get("/customers", params=parameters)

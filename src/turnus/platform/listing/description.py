@@ -97,7 +97,7 @@ class ListOf(Generic[V]):
         except (ValueError, UnicodeDecodeError):
             raise InvalidInput([Violation("", "invalid_parameter", parameters={"reason": "not UTF-8"})]) from None
         for key, value in pairs:
-            if "\x00" in value or len(value) > 1000:
+            if "\x00" in key + value or len(value) > 1000:
                 wrong.append(Violation(key[:100], "invalid_parameter", parameters={"reason": "NUL or too long"}))
             else:
                 grouped.setdefault(key, []).append(value)
