@@ -21,6 +21,8 @@ GLOBAL = {
     "credential": "is looked up by hash before the tenant is known",
     "app_user": "is a person of any number of tenants; the application's role has no right on it",
     "alembic_version": "version of the schema",
+    "worker_heartbeat": "says which workers live; the application's role has no right on it",
+    "rate_limit_usage": "counts over all tenants and before any is known; the application's role has no right on it",
 }
 QUEUE = "procrastinate"
 """Tables of the job queue, on which the application has no right at all."""

@@ -8,6 +8,7 @@ import turnus.customers.model
 import turnus.identity.model
 import turnus.ledger.model
 import turnus.media.model
+import turnus.platform.api.ratelimit_model
 import turnus.platform.db.terms
 import turnus.platform.events.model
 import turnus.platform.idempotency

@@ -387,6 +387,21 @@ def upgrade() -> None:
     op.execute("grant select, insert, update, delete on outbox to turnus_system")
     op.create_index("ix_outbox_order", "outbox", ["sequence"], unique=False)
     op.create_table(
+        "rate_limit_usage",
+        sa.Column("process", sa.Uuid(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("limit_per_minute", sa.BigInteger(), nullable=False),
+        sa.Column("burst", sa.BigInteger(), nullable=False),
+        sa.Column("passed", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "updated_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.PrimaryKeyConstraint("process", "key", name=op.f("pk_rate_limit_usage")),
+        info={"global_": True},
+        prefixes=["unlogged"],
+    )
+    op.create_index("ix_rate_limit_usage_updated_at", "rate_limit_usage", ["updated_at"], unique=False)
+    op.create_table(
         "role",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("description", sa.Text(), nullable=True),
@@ -1232,7 +1247,6 @@ def upgrade() -> None:
     )
     op.execute("grant select, insert, update, delete on product to turnus_app")
     op.execute("grant select, insert, update, delete on product to turnus_system")
-    op.create_index("ix_product_archived", "product", ["tenant_id", "is_archived"], unique=False)
     op.create_index("ix_product_created_at", "product", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_product_name", "product", ["tenant_id", "name_key", "id"], unique=False)
     op.create_index("ix_product_number", "product", ["tenant_id", "number", "id"], unique=False)
@@ -1484,7 +1498,7 @@ def upgrade() -> None:
         "subscription",
         ["tenant_id", "cancellation_date"],
         unique=False,
-        postgresql_where=sa.text("cancellation_date is not null"),
+        postgresql_where=sa.text("cancellation_date is not null and status in ('active', 'paused')"),
     )
     op.create_index("ix_subscription_created_at", "subscription", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_subscription_customer", "subscription", ["tenant_id", "customer_id"], unique=False)
@@ -1669,7 +1683,7 @@ def downgrade() -> None:
     op.drop_index(
         "ix_subscription_cancellation",
         table_name="subscription",
-        postgresql_where=sa.text("cancellation_date is not null"),
+        postgresql_where=sa.text("cancellation_date is not null and status in ('active', 'paused')"),
     )
     op.drop_index("ix_subscription_activated_desc", table_name="subscription")
     op.drop_index("ix_subscription_activated", table_name="subscription")
@@ -1694,7 +1708,6 @@ def downgrade() -> None:
     op.drop_index("ix_product_number", table_name="product")
     op.drop_index("ix_product_name", table_name="product")
     op.drop_index("ix_product_created_at", table_name="product")
-    op.drop_index("ix_product_archived", table_name="product")
     op.drop_table("product")
     op.drop_index("uq_invoice_number", table_name="invoice")
     op.drop_index("ix_invoice_type", table_name="invoice", postgresql_where=sa.text("type <> 'TYPE_INVOICE'"))
@@ -1804,6 +1817,8 @@ def downgrade() -> None:
     op.drop_index("ix_role_is_system", table_name="role")
     op.drop_index("ix_role_created_at", table_name="role")
     op.drop_table("role")
+    op.drop_index("ix_rate_limit_usage_updated_at", table_name="rate_limit_usage")
+    op.drop_table("rate_limit_usage")
     op.drop_index("ix_outbox_order", table_name="outbox")
     op.drop_table("outbox")
     op.drop_index("uq_number_range_type", table_name="number_range")
