@@ -76,7 +76,6 @@ class Product(TenantRow):
         Index("ix_product_number", "tenant_id", "number", "id"),
         Index("ix_product_number_desc", "tenant_id", text("number desc nulls last"), text("id desc")),
         Index("ix_product_type", "tenant_id", "type"),
-        Index("ix_product_archived", "tenant_id", "is_archived"),
         Index("uq_product_external_id", "tenant_id", "external_id", unique=True),
     )
 

@@ -68,7 +68,7 @@ class Subscription(TenantRow):
             "ix_subscription_cancellation",
             "tenant_id",
             "cancellation_date",
-            postgresql_where=text("cancellation_date is not null"),
+            postgresql_where=text("cancellation_date is not null and status in ('active', 'paused')"),
         ),
         Index(
             "ix_subscription_invoice_address",

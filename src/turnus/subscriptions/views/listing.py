@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Text, cast, func, not_, select
+from sqlalchemy import Text, cast, func, literal_column, select
 from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 from sqlalchemy.orm import aliased
 
@@ -149,7 +149,10 @@ _shape = shape(
     created_at=convert(instant, _s.created_at),
     updated_at=convert(instant, _s.updated_at),
 )
-_pending = _s.cancellation_date.is_not(None) & ((_s.status == "active") | (_s.status == "paused"))
+# A bound below all dates says "not null" in the words of an index condition.
+_cancelled = _s.cancellation_date > literal_column("date '0001-01-01'")
+_pending = _cancelled & ((_s.status == "active") | (_s.status == "paused"))
+_not_pending = _s.cancellation_date.is_(None) | ((_s.status != "active") & (_s.status != "paused"))
 
 
 class PendingFilter(Flag):
@@ -157,7 +160,7 @@ class PendingFilter(Flag):
 
     def condition(self, operator: str, values: list[Any], index: int) -> Bound:
         wanted = values[-1]
-        return Bound(f"{self.name}:{wanted}", _pending if wanted else not_(_pending), {})
+        return Bound(f"{self.name}:{wanted}", _pending if wanted else _not_pending, {})
 
 
 subscription_list = ListOf(
