@@ -138,7 +138,7 @@ class Payer:
         """Numbers and sums of its documents with their lines, in the order in which they were numbered."""
         found = self.world.look(
             "select id, number, type, status, currency_code, net_minor, tax_minor, gross_minor from invoice"
-            " where customer_id = %s order by finalization_date nulls last, number, id",
+            " where customer_id = %s order by finalization_date nulls last, id",
             self.id,
         )
         names = ("id", "number", "type", "status", "currency", "net", "tax", "gross")
