@@ -1,5 +1,6 @@
 """Which read view is the payload of which kind of object in events (webhooks and `GET /events`)."""
 
+from turnus.billing.views import InvoiceView, invoices
 from turnus.catalogue.views.measurements import MeasurementView, measurements
 from turnus.catalogue.views.price_plans import PricePlanView, price_plans
 from turnus.catalogue.views.products import ProductView, products
@@ -14,3 +15,4 @@ payload_view("product", products, ProductView)
 payload_view("price_plan", price_plans, PricePlanView)
 payload_view("subscription", subscriptions, SubscriptionView)
 payload_view("subscription_item", subscription_items, ItemView)
+payload_view("invoice", invoices, InvoiceView)
