@@ -57,9 +57,9 @@ def statuses(operation: Operation, *, tagged: bool, guarded: bool) -> list[int]:
     body = operation.method != "GET"
     if tagged:
         found.add(304)
-    if operation.listing is not None or operation.query_parameters:
+    if operation.listing is not None:
         found.add(400)
-    if operation.body is not None:
+    if operation.body is not None or operation.query_parameters:
         found |= {400, 422}
     if operation.path_parameters or operation.query_parameters or PUBLIC in operation.permissions:
         found.add(404)

@@ -79,7 +79,7 @@ def parameters(operation: Operation, *, tagged: bool, guarded: bool) -> list[Par
     """All parameters; `tagged`: it answers an ETag, `guarded`: it honours `If-Match`."""
     made = [_in_path(operation, name, kind) for name, kind in operation.path_parameters.items()]
     if operation.listing is not None:
-        made += list_parameters(operation.listing)
+        made += [p for p in list_parameters(operation.listing) if p["name"] not in operation.query_parameters]
     made += [_query(name, text) for name, text in operation.query_parameters.items()]
     if operation.method in ("POST", "PUT", "PATCH"):
         made.append(header("Idempotency-Key"))
