@@ -26,30 +26,35 @@ ORGANISATION = {
     "organisation.bankAccounts": [{"iban": "DE02120300000000202051", "bic": "BYLADEM1001", "bankName": "DKB"}],
 }
 
+# Ids in the order of time, as the application makes them.
+_NEW_ID = (
+    "(lpad(to_hex((extract(epoch from clock_timestamp()) * 1000)::bigint), 12, '0') || '70008'"
+    " || lpad(to_hex(nextval('bench_id')), 15, '0'))::uuid"
+)
 _CUSTOMERS = """
 with c as (
   insert into customer (tenant_id, id, number, number_folded, status, company_name, company_name_key, business,
     currency_code, country_code, time_zone, language, tax_exempt, is_partner, custom_fields, metadata, created_at,
     updated_at)
-  select %(tenant)s, gen_random_uuid(), 'K' || n, 'k' || n, 'STATUS_ACTIVE', 'Firma ' || n, 'firma ' || n, true, 'EUR',
+  select %(tenant)s, {new_id}, 'K' || n, 'k' || n, 'STATUS_ACTIVE', 'Firma ' || n, 'firma ' || n, true, 'EUR',
     'DE', 'Europe/Berlin', 'de', 'auto', false, '{}', '{}', %(now)s, %(now)s
   from generate_series(%(first)s::int, %(last)s::int) n
   returning id, number),
 a as (
   insert into customer_address (tenant_id, id, customer_id, type, is_default, status, company_name, street,
     house_number, zip, city, country_code, created_at, updated_at)
-  select %(tenant)s, gen_random_uuid(), id, 'TYPE_DEFAULT', true, 'active', 'Firma ' || number, 'Weg', '1', '10115',
+  select %(tenant)s, {new_id}, id, 'TYPE_DEFAULT', true, 'active', 'Firma ' || number, 'Weg', '1', '10115',
     'Berlin', 'DE', %(now)s, %(now)s from c)
 insert into customer_email (tenant_id, id, customer_id, email, email_folded, receiver_name, is_default,
   is_invoice_email, is_dunning_email, status, created_at, updated_at)
-select %(tenant)s, gen_random_uuid(), id, number || '@bench.example', lower(number) || '@bench.example', number, true,
+select %(tenant)s, {new_id}, id, number || '@bench.example', lower(number) || '@bench.example', number, true,
   false, false, 'active', %(now)s, %(now)s from c
 """
 _SUBSCRIPTIONS = """
 with s as (
   insert into subscription (tenant_id, id, number, number_folded, status, customer_id, contract_start, billing_start,
     time_zone, activated_at, next_billing_at, periods, custom_fields, metadata, created_at, updated_at)
-  select %(tenant)s, gen_random_uuid(), c.number || '-' || n, lower(c.number) || '-' || n, 'active', c.id, %(start)s,
+  select %(tenant)s, {new_id}, c.number || '-' || n, lower(c.number) || '-' || n, 'active', c.id, %(start)s,
     %(start)s, 'Europe/Berlin', %(now)s, %(start)s::timestamp at time zone 'Europe/Berlin', '[]', '{}', '{}', %(now)s,
     %(now)s
   from customer c, generate_series(1, %(each)s::int) n
@@ -57,7 +62,7 @@ with s as (
   returning id)
 insert into subscription_item (tenant_id, id, subscription_id, product_id, price_plan_id, position, name, status, type,
   quantity, start_date, periods, next_billing_on, created_at, updated_at)
-select %(tenant)s, gen_random_uuid(), id, %(product)s, %(plan)s, 1, 'Basis', 'active', 'product', 1, %(start)s, '[]',
+select %(tenant)s, {new_id}, id, %(product)s, %(plan)s, 1, 'Basis', 'active', 'product', 1, %(start)s, '[]',
   %(start)s, %(now)s, %(now)s from s
 """
 
@@ -117,5 +122,6 @@ async def due_subscriptions(database: Database, tenant_id: UUID, customers: int,
             "tenant": tenant_id, "now": now, "first": 1, "last": customers, "each": each, "product": product,
             "plan": plan, "start": now.date().replace(day=1),
         }  # fmt: skip
-        await ctx.connection.execute(_CUSTOMERS, parameters)
-        await ctx.connection.execute(_SUBSCRIPTIONS, parameters)
+        await ctx.connection.execute("create temp sequence if not exists bench_id")
+        await ctx.connection.execute(_CUSTOMERS.replace("{new_id}", _NEW_ID), parameters)
+        await ctx.connection.execute(_SUBSCRIPTIONS.replace("{new_id}", _NEW_ID), parameters)

@@ -90,12 +90,6 @@ class Subscription(TenantRow):
             "next_billing_at",
             postgresql_where=text("next_billing_at is not null and parked_at is null"),
         ),
-        Index(
-            "ix_subscription_invoice_address",
-            "tenant_id",
-            "invoice_address_id",
-            postgresql_where=text("invoice_address_id is not null"),
-        ),
         Index("ix_subscription_parked", "tenant_id", "parked_at", postgresql_where=text("parked_at is not null")),
     )
 
