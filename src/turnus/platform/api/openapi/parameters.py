@@ -158,7 +158,7 @@ def _filter_parameters(filter: Filter) -> list[Parameter]:
         name = f"{filter.name}[{operator}]" if operator else filter.name
         shown = {"type": "boolean"} if operator == "empty" else schema
         made.append(_query(name, f"`{filter.name}` {_OPERATORS[operator]}.", shown))
-    if "" in filter.operators:
+    if f"{filter.name}[]" in filter.parameters():
         several = {"type": "array", "items": schema, "maxItems": MAX_VALUES}
         made.append(
             {
