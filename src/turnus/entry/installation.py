@@ -57,7 +57,7 @@ def configure_logging(config: Config) -> None:
     log_lines.configure(config.log)
     logging.getLogger("turnus").setLevel(logging.DEBUG if config.env == "development" else logging.INFO)
     # Starting, stopping and migrating is told by the commands themselves.
-    for library in ("uvicorn", "alembic"):
+    for library in ("uvicorn", "alembic", "procrastinate"):
         logging.getLogger(library).setLevel(logging.WARNING)
 
 

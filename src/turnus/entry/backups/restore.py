@@ -27,7 +27,6 @@ from turnus.entry.installation import Installation
 from turnus.platform.config import KEY_FILE, Config
 from turnus.platform.db import migrate
 
-
 _HEAD_LINES = 30
 _NEWER_SETTINGS = (b"SET transaction_timeout",)
 # Not `drop owned`: it would also take back what an administrator granted to the login role.
