@@ -92,7 +92,8 @@ NonBlank = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_c
 LongText = Annotated[Annotated[Text, Field(max_length=5000)] | None, BeforeValidator(_blank_to_none)]
 UnitPrice = Annotated[Amount, AfterValidator(_not_negative)]
 """An amount in major units, 0 or more, with up to 12 decimals."""
-Sum = Annotated[Decimal, BeforeValidator(_major), UnitPrice]
+Sum = Annotated[Amount, BeforeValidator(_major), AfterValidator(_not_negative)]
+"""Money: a decimal in major units, or a money object as it is answered."""
 
 
 class NameText(Command):
