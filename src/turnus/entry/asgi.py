@@ -17,6 +17,7 @@ from turnus.platform.api.app import build
 from turnus.platform.api.description import description_handlers
 from turnus.platform.api.edge import Edge
 from turnus.platform.api.health import database_checks, health_handlers
+from turnus.platform.api.ratelimit_sharing import sharing
 from turnus.platform.clock import SystemClock
 from turnus.platform.db import migrate
 from turnus.platform.ratelimit import Limiter
@@ -40,7 +41,8 @@ def create_app(installation: Installation | None = None, *, worker_expected: boo
     configure_logging(taken.config)
     database = taken.database(name="turnus serve")
     services = taken.services()
-    edge = Edge(database, SystemClock(), Limiter(), services.cipher, services)
+    clock, limiter = SystemClock(), Limiter()
+    edge = Edge(database, clock, limiter, services.cipher, services)
 
     @asynccontextmanager
     async def held(_: Litestar) -> AsyncIterator[None]:
@@ -55,4 +57,4 @@ def create_app(installation: Installation | None = None, *, worker_expected: boo
     checks = database_checks(database, migrate.head(), worker_expected=worker_expected)
     operations = [operation for router in ROUTERS for operation in router.operations]
     handlers = [*health_handlers(checks), *description_handlers(operations, taken.config.base_url)]
-    return build(edge, ROUTERS, handlers=handlers, lifespan=[held])
+    return build(edge, ROUTERS, handlers=handlers, lifespan=[held, sharing(database, limiter, clock)])

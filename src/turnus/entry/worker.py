@@ -16,9 +16,9 @@ from collections.abc import Awaitable, Callable, Sequence
 import structlog
 
 import turnus.entry.bootstrap  # noqa: F401 - event types, payloads, jobs and followers of all areas
-from turnus.entry.installation import Installation, OutOfDate, configured
+from turnus.billing.rendering import run_renderer
+from turnus.entry.installation import Installation, OutOfDate, configure_logging, configured
 from turnus.kernel.ids import new_id
-from turnus.platform import logging as log_lines
 from turnus.platform import metrics
 from turnus.platform.clock import Clock, SystemClock
 from turnus.platform.config import Config, ConfigError
@@ -84,6 +84,7 @@ def _parts(
         "dispatcher": lambda: run_dispatcher(database, clock, services, stop, wake),
         "courier": lambda: Courier(database, services, clock).run(stop),
         "jobs": jobs,
+        "renderer": lambda: run_renderer(database, services, clock, stop),
         "ticker": lambda: run_ticker(database, services, clock, stop),
         "heartbeat": lambda: run_heartbeat(database, worker_id, clock, stop),
     }
@@ -135,7 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     queues = [name.strip() for name in given.queues.split(",") if name.strip()] if given.queues else None
     try:
         config = configured()
-        log_lines.configure(config.log)
+        configure_logging(config)
         metrics.start(config.home / "metrics")
         asyncio.run(_until_signalled(config, queues, max(1, given.concurrency)))
     except (ConfigError, EmbeddedServerError, OutOfDate) as problem:
