@@ -198,7 +198,7 @@ def _body(document: Document, examples: Examples, operation: dict[str, Any]) -> 
 
 def _properties(schema: dict[str, Any]) -> list[dict[str, Any]]:
     required = set(schema.get("required", ()))
-    return [
+    rows = [
         {
             "name": name,
             "type": type_text(described),
@@ -209,6 +209,7 @@ def _properties(schema: dict[str, Any]) -> list[dict[str, Any]]:
         }
         for name, described in schema.get("properties", {}).items()
     ]
+    return sorted(rows, key=lambda row: not row["required"]) if len(required) < len(rows) else rows
 
 
 def _target(schema: dict[str, Any]) -> str:
