@@ -38,8 +38,14 @@ async def price(world: World, amount: str = "30.00", **body: Any) -> dict[str, A
     return await posted(world, "/price-plans", **(usual | body))
 
 
+async def payer(world: World, **body: Any) -> dict[str, Any]:
+    """A new customer to whom an invoice can be made out."""
+    usual = {"companyName": "Acme", "street": "Weg", "houseNumber": "1", "zip": "50667", "city": "Köln"}
+    return await created(world, **(usual | body))
+
+
 async def contract(world: World, **body: Any) -> dict[str, Any]:
     """A new subscription; customer and a monthly item of 30.00 are made up unless given."""
-    customer = body.pop("customer", None) or (await created(world, companyName="Acme", city="Köln"))["id"]
+    customer = body.pop("customer", None) or (await payer(world))["id"]
     items = body.pop("items", None) or [{"pricePlan": (await price(world))["id"]}]
     return await posted(world, "/subscriptions", customer=customer, items=items, **body)

@@ -99,6 +99,19 @@ def rerate_from(item: Billed, price: Price, end: date) -> date | None:
     return min(item.billed_from, lower)
 
 
+Names = tuple[str | None, str | None, str | None]
+
+
+def missing_address_parts(address: Names, customer: Names, zip: str, city: str) -> list[str]:
+    """What keeps an invoice from being made out: full name and address (§ 14 (4) no. 1 UStG).
+
+    Names are company, first and last name, of the address or else of the customer.
+    """
+    named = any(company or (first and last) for company, first, last in (address, customer))
+    parts = (("companyName", named), ("zip", bool(zip)), ("city", bool(city)))
+    return [part for part, present in parts if not present]
+
+
 def text_in(names: Mapping[str, str], language: str) -> str | None:
     """A text in the customer's language, else in German, else in any (00 §9.8)."""
     return names.get(language) or names.get("de") or next(iter(names.values()), None)

@@ -59,13 +59,7 @@ async def activate_subscription(ctx: Context, subscription_id: str, data: Activa
     return await views.subscription(ctx, id)
 
 
-@put(
-    routes,
-    _ONE + "/cancel",
-    permission=(WRITE, "subscription:cancel"),
-    summary="Cancel a subscription",
-    statuses=(409,),
-)
+@put(routes, _ONE + "/cancel", permission=WRITE, summary="Cancel a subscription", statuses=(409,))
 async def cancel_subscription(ctx: Context, subscription_id: str, data: CancelSubscription) -> SubscriptionView:
     """Now, at a date, or when the terms allow. What is owed or credited follows with the billing of that day."""
     id = await views.resolve(ctx, subscription_id)

@@ -137,7 +137,11 @@ def _chosen(path: str, fields: ItemFields, offered: Sequence[Offered], customer:
         return found
     if fields.product is None:
         return Violation(f"{path}.pricePlan", "not_null")
-    on_sale = [o for o in offered if o.product.id == fields.product and o.plan.customer_id in (None, customer.id)]
+    on_sale = [
+        o
+        for o in offered
+        if o.product.id == fields.product and o.plan.status == "active" and o.plan.customer_id in (None, customer.id)
+    ]
     for narrowed in (on_sale, [o for o in on_sale if o.plan.currency_code == customer.currency_code]):
         if len(narrowed) == 1:
             return narrowed[0]
