@@ -7,7 +7,7 @@ from typing import Any
 
 from stdnum.ch import vat as ch_vat
 from stdnum.eu import vat as eu_vat
-from stdnum.exceptions import ValidationError
+from stdnum.exceptions import InvalidChecksum, ValidationError
 from stdnum.gb import vat as gb_vat
 from stdnum.no import mva as no_vat
 
@@ -25,14 +25,14 @@ def normalised_vat_id(vat_id: str | None) -> str | None:
 def fits_country(vat_id: str, country: str) -> bool:
     """Whether a normalised VAT id can be one of a business in `country` (01 §1.5).
 
-    Ids of the Union begin with the country's prefix (Greece: EL) and their check digits are verified; Northern Ireland
-    (XI) counts as the United Kingdom. Of other countries GB, CH and NO are verified, the rest must not look like an id
-    of the Union.
+    Ids of the Union begin with the country's prefix (Greece: EL) and have its form; Northern Ireland (XI) counts as the
+    United Kingdom. Of other countries GB, CH and NO are verified, the rest must not look like an id of the Union. A
+    wrong check digit is no refusal within the Union: the id is known to be invalid then (`is_known_invalid`).
     """
     if not _FORM.fullmatch(vat_id):
         return False
     if country in EU_PREFIXES:
-        return vat_id.startswith(EU_PREFIXES[country]) and _passes(eu_vat, vat_id)
+        return vat_id.startswith(EU_PREFIXES[country]) and _has_form(vat_id)
     if country == "GB":
         number = vat_id[2:] if vat_id[:2] in ("GB", "XI") else vat_id
         return _passes(gb_vat, number)
@@ -42,6 +42,21 @@ def fits_country(vat_id: str, country: str) -> bool:
     if country == "NO":
         return _passes(no_vat, vat_id)
     return not (vat_id[:2] in EU_PREFIXES.values() and _passes(eu_vat, vat_id))
+
+
+def is_known_invalid(vat_id: str, country: str) -> bool:
+    """Whether the check digits alone show that an id of the Union cannot exist."""
+    return country in EU_PREFIXES and not _passes(eu_vat, vat_id)
+
+
+def _has_form(vat_id: str) -> bool:
+    try:
+        eu_vat.validate(vat_id)
+    except InvalidChecksum:
+        return True
+    except ValidationError:
+        return False
+    return True
 
 
 def _passes(scheme: Any, number: str) -> bool:

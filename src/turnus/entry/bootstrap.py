@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
-import turnus.entry.crossings  # noqa: F401 - what areas above have against actions below, and how they react
-import turnus.entry.jobs  # noqa: F401 - background work and who follows events
+import turnus.entry.crossings
+import turnus.entry.jobs
 import turnus.entry.payloads  # noqa: F401 - registers the payloads of events
 from turnus.billing import api as billing_api
 from turnus.catalogue import api as catalogue_api

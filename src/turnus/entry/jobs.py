@@ -1,5 +1,6 @@
 """Wiring of background work: who follows the event log, and the jobs of all areas (declared by being imported)."""
 
+import turnus.billing.jobs
 import turnus.platform.jobs.maintenance
 import turnus.webhooks.jobs  # noqa: F401 - imported for its jobs
 from turnus.platform.events import dispatch

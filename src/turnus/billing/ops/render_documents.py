@@ -33,6 +33,7 @@ _CLAIM = """
 update invoice i set render_after = %(leased)s, render_attempts = render_attempts + 1
   from (select id from invoice
          where status = 'STATUS_FINALIZING' and render_after <= %(wall)s
+           and (%(only)s::uuid[] is null or id = any(%(only)s::uuid[]))
          order by render_after limit %(limit)s for no key update skip locked) due,
        invoice_snapshot s
  where i.id = due.id and s.id = due.id and s.tenant_id = i.tenant_id
@@ -77,6 +78,7 @@ class Rendered(msgspec.Struct, frozen=True):
 
 def render(claimed: Claimed) -> Rendered:
     """PDF/A-3 with the structured invoice inside, and the structured invoice; pure and slow, so called in threads."""
+    # Loading typst takes half a second that no request and no run should wait for.
     from turnus.documents import einvoice, pdf
 
     document = restored(claimed.document, claimed.number)
@@ -88,12 +90,19 @@ def render(claimed: Claimed) -> Rendered:
 
 
 async def render_batch(
-    database: Database, tenant_id: UUID, *, clock: Clock, services: Services, limit: int = 50, threads: int = 2
+    database: Database,
+    tenant_id: UUID,
+    *,
+    clock: Clock,
+    services: Services,
+    limit: int = 50,
+    threads: int = 2,
+    only: Sequence[UUID] | None = None,
 ) -> int:
-    """Render up to `limit` documents of a tenant; returns how many were let out."""
+    """Render up to `limit` documents of a tenant (of `only` these invoices); returns how many were let out."""
     async with tenant_work(database, tenant_id, clock=clock) as ctx:
         wall = ctx.wall()
-        parameters = {"wall": wall, "leased": wall + LEASE, "limit": limit}
+        parameters = {"wall": wall, "leased": wall + LEASE, "limit": limit, "only": list(only) if only else None}
         rows = await (await ctx.connection.execute(_CLAIM, parameters)).fetchall()
     claimed = [Claimed(*row) for row in rows]
     if not claimed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from turnus.entry.cli import backup, database, demo, serving, tenants  # noqa: F401
+from turnus.entry.cli import backup, billing, database, demo, serving, tenants  # noqa: F401
 from turnus.entry.cli.app import app, run
 
 __all__ = ["app", "main", "run"]
