@@ -107,7 +107,9 @@ class Outermost:
             metrics.observe(scope["method"], route, status, seconds)
             # A line costs as much as a tenth of a fast answer. Metrics count every request and the activity log keeps
             # every change, so what went well and quickly is told in development only.
-            tell = log.info if status >= 400 or seconds > SLOW_SECONDS else log.debug
+            # Probes of health come every second; `health` tells when its verdict changes.
+            notable = status >= 400 and not scope["path"].startswith("/health")
+            tell = log.info if notable or seconds > SLOW_SECONDS else log.debug
             tell("request", method=scope["method"], path=scope["path"], status=status, ms=round(seconds * 1000, 1))
 
 

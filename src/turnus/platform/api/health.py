@@ -67,6 +67,7 @@ async def _verdict(check: Check) -> str | None:
 
 def health_handlers(checks: dict[str, Check]) -> Sequence[HTTPRouteHandler]:
     """`GET /health`, `GET /health/ready` and `GET /metrics`."""
+    told: dict[str, str] = {}
 
     @get("/health", include_in_schema=False)
     async def alive() -> Response[bytes]:
@@ -77,6 +78,10 @@ def health_handlers(checks: dict[str, Check]) -> Sequence[HTTPRouteHandler]:
         verdicts = dict(zip(checks, await asyncio.gather(*map(_verdict, checks.values())), strict=True))
         wrong = {name: text for name, text in verdicts.items() if text is not None}
         shown = {name: text or "ok" for name, text in verdicts.items()}
+        if wrong != told:
+            told.clear()
+            told.update(wrong)
+            log.info("readiness changed", checks=shown)
         if not wrong:
             return _json({"status": "ok", "checks": shown})
         detail = "; ".join(f"{name}: {text}" for name, text in wrong.items())
