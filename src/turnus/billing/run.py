@@ -26,6 +26,7 @@ from turnus.kernel.ids import new_id
 from turnus.platform.clock import Clock, SystemClock
 from turnus.platform.context import Context
 from turnus.platform.db.pool import Database
+from turnus.platform.db.statistics import refresh_statistics
 from turnus.platform.problems import message_of
 from turnus.platform.services import Services
 from turnus.platform.work import tenant_work
@@ -34,6 +35,8 @@ from turnus.subscriptions.ops.park_subscriptions import park
 
 log = structlog.get_logger("turnus.billing")
 CHUNK = 1000
+READ = ("customer", "customer_address", "customer_email", "subscription", "subscription_item")
+WRITTEN = ("invoice", "invoice_position", "invoice_snapshot", "ledger_entry", "number_issued")
 Progress = Callable[[int, int], Awaitable[None] | None]
 
 
@@ -109,6 +112,7 @@ async def run_billing(
         if not found:
             return run.outcome
         run.outcome.run = _record(ctx, until, trigger, started_by)
+    await refresh_statistics(database, READ + WRITTEN)
     await _all_chunks(run, progress)
     await _finish(run)
     run.outcome.seconds = time.perf_counter() - started
@@ -131,6 +135,7 @@ def _record(ctx: Context, until: datetime, trigger: str, started_by: str) -> UUI
 async def _all_chunks(run: _Run, progress: Progress | None) -> None:
     """Walk over the due customers by id; walk again, waiting for locks, until a walk finds nothing to do."""
     wait = False
+    chunks, fresh = 0, 1
     while True:
         after: UUID | None = None
         billed = 0
@@ -141,6 +146,11 @@ async def _all_chunks(run: _Run, progress: Progress | None) -> None:
             after = customers[-1]
             billed += result.customers
             run.outcome.add(result)
+            chunks += 1
+            if chunks == fresh:
+                # Tables that were empty when the run began have grown by an order of magnitude.
+                fresh *= 8
+                await refresh_statistics(run.database, WRITTEN)
             if progress is not None and (told := progress(run.outcome.invoices, run.outcome.failed)) is not None:
                 await told
         if wait and not billed:
