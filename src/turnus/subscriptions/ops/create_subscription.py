@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import exists, select
@@ -52,9 +53,34 @@ async def create_subscription(ctx: Context, command: CreateSubscription) -> Subs
         wrong.append(Violation("items", "not_blank"))
     if wrong:
         raise ValidationFailed(wrong)
+    subscription = _subscription(ctx, command, customer, (start, billing_start, end), stored(custom_fields))
+    items = _items(ctx, subscription, prepared)
+    ctx.emit(SUBSCRIPTION_CREATED, [subscription.id])
+    if command.activate:
+        await activate(ctx, subscription, customer, items, trial_days=command.trial_days)
+    # The number range is locked last: other creations wait from here to the commit only.
+    subscription.number = await _number(ctx, command, subscription.id)
+    subscription.number_folded = fold(subscription.number)
+    ctx.add(subscription)
+    for item in items:
+        ctx.add(item)
+    await flush_unique(ctx, "externalId")
+    await index(ctx, subscription, new=True)
+    ctx.log("subscription", subscription.id, "created")
+    return subscription
+
+
+def _subscription(
+    ctx: Context,
+    command: CreateSubscription,
+    customer: Customer,
+    dates: tuple[date, date, date | None],
+    custom_fields: dict[str, Any],
+) -> Subscription:
+    start, billing_start, end = dates
     now, periods = ctx.now(), rules.stored_periods(command.periods)
     agreed_end = end or fixed_end(rules.terms_of(periods), start)
-    subscription = Subscription(
+    return Subscription(
         id=new_id(),
         external_id=command.external_id,
         name=command.name,
@@ -70,25 +96,11 @@ async def create_subscription(ctx: Context, command: CreateSubscription) -> Subs
         time_zone=customer.time_zone,
         trial_days=command.trial_days,
         periods=periods,
-        custom_fields=stored(custom_fields),
+        custom_fields=custom_fields,
         metadata_={},
         created_at=now,
         updated_at=now,
     )
-    items = _items(ctx, subscription, prepared)
-    ctx.emit(SUBSCRIPTION_CREATED, [subscription.id])
-    if command.activate:
-        await activate(ctx, subscription, customer, items, trial_days=command.trial_days)
-    # The number range is locked last: other creations wait from here to the commit only.
-    subscription.number = await _number(ctx, command, subscription.id)
-    subscription.number_folded = fold(subscription.number)
-    ctx.add(subscription)
-    for item in items:
-        ctx.add(item)
-    await flush_unique(ctx, "externalId")
-    await index(ctx, subscription, new=True)
-    ctx.log("subscription", subscription.id, "created")
-    return subscription
 
 
 def _dates(
