@@ -19,6 +19,7 @@ import msgspec
 import structlog
 
 from turnus.billing.events import BILLING_RUN_COMPLETED
+from turnus.billing.issuer import issuer_of
 from turnus.billing.model import BillingFailure, BillingRun
 from turnus.billing.ops.bill_customers import ChunkResult, bill_customers, compute
 from turnus.kernel.errors import Problem, ValidationFailed
@@ -34,7 +35,7 @@ from turnus.subscriptions.ops.load_due import due_customers
 from turnus.subscriptions.ops.park_subscriptions import park
 
 log = structlog.get_logger("turnus.billing")
-CHUNK = 1000
+CHUNK = 2000
 READ = ("customer", "customer_address", "customer_email", "subscription", "subscription_item")
 WRITTEN = ("invoice", "invoice_position", "invoice_snapshot", "ledger_entry", "number_issued")
 Progress = Callable[[int, int], Awaitable[None] | None]
@@ -100,6 +101,7 @@ async def run_billing(
 
     Raises:
         BillingDisabled: the tenant switched billing off, and `force` is not given.
+        ValidationFailed: the tenant's own master data are incomplete: nobody could be billed, so nobody is parked.
     """
     clock = clock or SystemClock()
     started = time.perf_counter()
@@ -111,6 +113,8 @@ async def run_billing(
         run = _Run(database, tenant_id, until, clock, services, chunk)
         if not found:
             return run.outcome
+        if not ctx.setting("billing.manualApproval", False):
+            issuer_of(ctx)
         run.outcome.run = _record(ctx, until, trigger, started_by)
     await refresh_statistics(database, READ + WRITTEN)
     await _all_chunks(run, progress)

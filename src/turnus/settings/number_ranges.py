@@ -6,6 +6,7 @@ import hashlib
 import re
 import secrets
 from datetime import date
+from functools import lru_cache
 
 import msgspec
 
@@ -46,24 +47,23 @@ def space_of(type: str) -> str:
     return "document" if type in DOCUMENT_TYPES else type
 
 
+@lru_cache(maxsize=256)
 def period_of(reset: str, day: date) -> str:
     """The period within which the running number is not reset."""
     return {"never": "", "yearly": f"{day:%Y}", "monthly": f"{day:%Y-%m}", "daily": f"{day:%Y-%m-%d}"}[reset]
 
 
+@lru_cache(maxsize=256)
+def _dated(format: str, day: date) -> str:
+    """A format with its date filled in: the same for all numbers of a day."""
+    for name, value in (("day", f"{day:%d}"), ("month", f"{day:%m}"), ("year", f"{day:%y}"), ("yearLong", f"{day:%Y}")):
+        format = format.replace(f"{{{name}}}", value)
+    return format
+
+
 def format_number(format: str, number: str, day: date, customer_number: str = "") -> str:
     """Put a number into a format."""
-    values = {
-        "number": number,
-        "day": f"{day:%d}",
-        "month": f"{day:%m}",
-        "year": f"{day:%y}",
-        "yearLong": f"{day:%Y}",
-        "customerNumber": customer_number,
-    }
-    for name in _PLACEHOLDER.findall(format):
-        format = format.replace(f"{{{name}}}", values.get(name, f"{{{name}}}"))
-    return format
+    return _dated(format, day).replace("{number}", number).replace("{customerNumber}", customer_number)
 
 
 def draw(range: Range, day: date, customer_number: str = "") -> Drawn:
