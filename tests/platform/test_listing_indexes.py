@@ -23,7 +23,7 @@ from turnus.entry.bootstrap import ROUTERS
 from turnus.platform.api.operation import Operation
 from turnus.platform.db.reads import Read
 from turnus.platform.listing import KeyValue, ListOf, Words
-from turnus.platform.listing.filters import Related
+from turnus.platform.listing.filters import Filter, Related
 
 LISTS = [
     operation for router in ROUTERS for operation in router.operations if operation.listing is not None
@@ -111,10 +111,16 @@ def _filter_queries(listing: ListOf[Any]) -> list[tuple[str, str, str, str]]:
             inner = filter.inner if isinstance(filter, Related) else filter
             column = "word" if isinstance(inner, Words) else _column_name(inner.column)
             key = f"{filter.name}[{operator}]" if operator else filter.name
-            queries.append((filter.name, operator, f"{key}={filter.sample()}", column))
+            queries.append((filter.name, operator, f"{key}={_sample(filter)}", column))
     if listing.search:
         queries.append(("search", "", "search=muell", "word"))
     return queries
+
+
+def _sample(filter: Filter) -> str:
+    """A value that few rows have: the first of several words is the usual one, which an index may leave out."""
+    choices = getattr(filter, "choices", ())
+    return choices[-1] if choices else filter.sample()
 
 
 def _column_name(column: Any) -> str:

@@ -88,6 +88,7 @@ async def unset_address_default(ctx: Context, address_id: UUID, data: NoBody) ->
     permission="customer:write",
     summary="Let an invoice address be the default no more (alias)",
     status=200,
+    statuses=(422,),
 )
 async def delete_address_default(ctx: Context, address_id: UUID) -> AddressView:
     """Same as `PUT …/unset-default`."""
