@@ -97,6 +97,9 @@ class Invoice(TenantRow):
         Index("ix_invoice_status", "tenant_id", "status", "id"),
         Index("ix_invoice_finalization", "tenant_id", "finalization_date", "id"),
         Index("ix_invoice_due", "tenant_id", "due_date", "id"),
+        Index("ix_invoice_number_desc", "tenant_id", text("number_folded desc nulls last"), text("id desc")),
+        Index("ix_invoice_finalization_desc", "tenant_id", text("finalization_date desc nulls last"), text("id desc")),
+        Index("ix_invoice_due_desc", "tenant_id", text("due_date desc nulls last"), text("id desc")),
         Index("ix_invoice_gross", "tenant_id", "gross_minor", "id"),
         Index("ix_invoice_run", "tenant_id", "run_id", postgresql_where=text("run_id is not null")),
         Index("ix_invoice_type", "tenant_id", "type", postgresql_where=text("type <> 'TYPE_INVOICE'")),
@@ -172,6 +175,7 @@ class InvoicePosition(TenantRow):
         one_of("type", ("product", "discount", "setup", "dunning_fee", "invoice")),
         one_of("charge_kind", CHARGE_KINDS),
         Index("ix_invoice_position_invoice", "tenant_id", "invoice_id", "position"),
+        Index("ix_invoice_position_subscription", "tenant_id", "subscription_id", "invoice_id"),
         Index(
             "uq_invoice_position_charge",
             "tenant_id",

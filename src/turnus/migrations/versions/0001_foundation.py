@@ -1181,8 +1181,26 @@ def upgrade() -> None:
     )
     op.create_index("ix_invoice_customer", "invoice", ["tenant_id", "customer_id"], unique=False)
     op.create_index("ix_invoice_due", "invoice", ["tenant_id", "due_date", "id"], unique=False)
+    op.create_index(
+        "ix_invoice_due_desc",
+        "invoice",
+        ["tenant_id", sa.literal_column("due_date desc nulls last"), sa.literal_column("id desc")],
+        unique=False,
+    )
     op.create_index("ix_invoice_finalization", "invoice", ["tenant_id", "finalization_date", "id"], unique=False)
+    op.create_index(
+        "ix_invoice_finalization_desc",
+        "invoice",
+        ["tenant_id", sa.literal_column("finalization_date desc nulls last"), sa.literal_column("id desc")],
+        unique=False,
+    )
     op.create_index("ix_invoice_gross", "invoice", ["tenant_id", "gross_minor", "id"], unique=False)
+    op.create_index(
+        "ix_invoice_number_desc",
+        "invoice",
+        ["tenant_id", sa.literal_column("number_folded desc nulls last"), sa.literal_column("id desc")],
+        unique=False,
+    )
     op.create_index(
         "ix_invoice_run",
         "invoice",
@@ -1317,6 +1335,12 @@ def upgrade() -> None:
     op.execute("grant select, insert, update, delete on invoice_position to turnus_system")
     op.create_index(
         "ix_invoice_position_invoice", "invoice_position", ["tenant_id", "invoice_id", "position"], unique=False
+    )
+    op.create_index(
+        "ix_invoice_position_subscription",
+        "invoice_position",
+        ["tenant_id", "subscription_id", "invoice_id"],
+        unique=False,
     )
     op.create_index(
         "uq_invoice_position_charge",
@@ -1700,6 +1724,7 @@ def downgrade() -> None:
     op.drop_index(
         "uq_invoice_position_charge", table_name="invoice_position", postgresql_where=sa.text("charge_kind is not null")
     )
+    op.drop_index("ix_invoice_position_subscription", table_name="invoice_position")
     op.drop_index("ix_invoice_position_invoice", table_name="invoice_position")
     op.drop_table("invoice_position")
     op.drop_index("uq_product_external_id", table_name="product")
@@ -1716,8 +1741,11 @@ def downgrade() -> None:
     )
     op.drop_index("ix_invoice_status", table_name="invoice")
     op.drop_index("ix_invoice_run", table_name="invoice", postgresql_where=sa.text("run_id is not null"))
+    op.drop_index("ix_invoice_number_desc", table_name="invoice")
     op.drop_index("ix_invoice_gross", table_name="invoice")
+    op.drop_index("ix_invoice_finalization_desc", table_name="invoice")
     op.drop_index("ix_invoice_finalization", table_name="invoice")
+    op.drop_index("ix_invoice_due_desc", table_name="invoice")
     op.drop_index("ix_invoice_due", table_name="invoice")
     op.drop_index("ix_invoice_customer", table_name="invoice")
     op.drop_index("ix_invoice_currency", table_name="invoice", postgresql_where=sa.text("currency_code <> 'EUR'"))
