@@ -30,13 +30,13 @@ end $$
 """
 
 POSITION = """
-create function turnus_position_is_final() returns trigger language plpgsql as $$
+create function {name}() returns trigger language plpgsql as $$
 declare final boolean;
 begin
   -- A look-up by key per document (`offset 0`), planned each time (`execute`): a plan kept from the time when the table
   -- was empty would walk over all invoices of the tenant.
   execute 'select exists (select from
-             (select distinct tenant_id, invoice_id from changed where invoice_id is not null) c,
+             (select distinct tenant_id, invoice_id from {changed} where invoice_id is not null) c,
              lateral (select from invoice i where i.tenant_id = c.tenant_id and i.id = c.invoice_id
                        and i.number is not null and i.xact_id <> pg_current_xact_id()::text::bigint offset 0) found)'
      into final;
@@ -64,15 +64,18 @@ def upgrade() -> None:
         "create trigger invoice_is_final before update or delete on invoice"
         " for each row when (old.number is not null) execute function turnus_invoice_is_final()"
     )
-    op.execute(POSITION)
-    for event, clause in (
-        ("insert", "referencing new table as changed"),
-        ("update", "referencing old table as changed"),
-        ("delete", "referencing old table as changed"),
+    # An update may take a line away from a numbered invoice, or move a draft's line onto one.
+    both = "(select tenant_id, invoice_id from changed union all select tenant_id, invoice_id from becoming) b"
+    op.execute(POSITION.format(name="turnus_position_is_final", changed="changed"))
+    op.execute(POSITION.format(name="turnus_moved_position_is_final", changed=both))
+    for event, clause, function in (
+        ("insert", "new table as changed", "turnus_position_is_final"),
+        ("update", "old table as changed new table as becoming", "turnus_moved_position_is_final"),
+        ("delete", "old table as changed", "turnus_position_is_final"),
     ):
         op.execute(
-            f"create trigger position_is_final_on_{event} after {event} on invoice_position {clause}"
-            " for each statement execute function turnus_position_is_final()"
+            f"create trigger position_is_final_on_{event} after {event} on invoice_position referencing {clause}"
+            f" for each statement execute function {function}()"
         )
     op.execute(BOOKING)
     op.execute(
