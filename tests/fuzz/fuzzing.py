@@ -21,6 +21,7 @@ from kit.world import World, a_world
 from turnus.platform.db.pool import Database
 
 T = TypeVar("T")
+Case = schemathesis.Case[Any]
 BASE_URL = "http://test"
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
 # Headers of which random values only lead to early refusals or to other requests' answers.
@@ -41,7 +42,7 @@ class Sandbox:
         """Wait for something in the tenant's loop."""
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(120)
 
-    def send(self, case: schemathesis.Case, chance: random.Random) -> httpx2.Response:
+    def send(self, case: Case, chance: random.Random) -> httpx2.Response:
         """Send one case; now and then ids in path and body are replaced by ones that exist."""
         self._use_known_ids(case, chance)
         prepared = prepared_request(case)
@@ -49,26 +50,27 @@ class Sandbox:
             # Else nearly every change would end at the version it was meant for.
             prepared.headers.pop("If-Match", None)
         headers = {name: value for name, value in prepared.headers.items() if name.lower() not in _OUR_HEADERS}
-        body = prepared.body if prepared.body is not None else b""
+        body: Any = prepared.body or b""
         request = httpx2.Request(
             prepared.method or "GET",
             prepared.url or BASE_URL,
             headers=[(_raw(name), _raw(value)) for name, value in headers.items()],
-            content=body.encode() if isinstance(body, str) else bytes(body),
+            content=body.encode() if isinstance(body, str) else body,
         )
         request.headers["authorization"] = f"Bearer {self.world.token}"
         answer = self.run(self.world.client.send(request))
         self._learn(case, answer)
         return answer
 
-    def _learn(self, case: schemathesis.Case, answer: httpx2.Response) -> None:
+    def _learn(self, case: Case, answer: httpx2.Response) -> None:
         if answer.status_code not in (200, 201) or "json" not in answer.headers.get("content-type", ""):
             return
         segments = [segment for segment in case.operation.path.split("/") if segment and not segment.startswith("{")]
         if not segments:
             return
         body = answer.json()
-        rows = body.get("data") if isinstance(body, dict) and isinstance(body.get("data"), list) else [body]
+        data = body.get("data") if isinstance(body, dict) else None
+        rows = data if isinstance(data, list) else [body]
         for row in rows:
             if isinstance(row, dict) and _UUID.fullmatch(str(row.get("id"))):
                 found = self.known.setdefault(_singular(segments[-1]), [])
@@ -76,14 +78,15 @@ class Sandbox:
                     found.append(row["id"])
                     del found[:-20]
 
-    def _use_known_ids(self, case: schemathesis.Case, chance: random.Random) -> None:
+    def _use_known_ids(self, case: Case, chance: random.Random) -> None:
         path = case.operation.path.split("/")
-        for name in list(case.path_parameters or ()):
+        given = case.path_parameters or {}
+        for name in list(given):
             before = path[path.index("{" + name + "}") - 1]
             kinds = (_kind(name), _singular(before))
             found = next((self.known[kind] for kind in kinds if self.known.get(kind)), None)
             if found and chance.random() < 0.8:
-                case.path_parameters[name] = chance.choice(found)
+                given[name] = chance.choice(found)
         if isinstance(case.body, dict | list):
             _replace(case.body, self.known, chance)
 
@@ -116,14 +119,14 @@ def _raw(value: Any) -> bytes:
     return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogateescape")
 
 
-def prepared_request(case: schemathesis.Case) -> requests.PreparedRequest:
+def prepared_request(case: Case) -> requests.PreparedRequest:
     """What goes over the wire."""
     given = case.as_transport_kwargs(base_url=BASE_URL)
     wanted = ("method", "url", "headers", "files", "data", "json", "params", "cookies")
     return requests.Request(**{name: given[name] for name in wanted if given.get(name) is not None}).prepare()
 
 
-def reaches_operation(case: schemathesis.Case, answer: httpx2.Response) -> bool:
+def reaches_operation(case: Case, answer: httpx2.Response) -> bool:
     """Whether the path, as a server reads it, still is the operation's: a slash in a parameter makes it another."""
     pattern = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(case.operation.path))
     return re.fullmatch(pattern, unquote(urlsplit(str(answer.request.url)).path)) is not None

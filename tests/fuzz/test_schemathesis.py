@@ -18,7 +18,7 @@ from schemathesis import GenerationMode
 from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.core.failures import Failure, FailureGroup
 
-from fuzz.fuzzing import Sandbox, reaches_operation, sandbox
+from fuzz.fuzzing import Case, Sandbox, reaches_operation, sandbox
 from turnus.entry.bootstrap import ROUTERS
 from turnus.platform.api.openapi import document
 
@@ -38,7 +38,7 @@ SCHEMA = _schema()
 USUAL = max(4, min(10, 1500 // SCHEMA.statistic.operations.total))
 EXAMPLES = int(os.environ.get("TURNUS_FUZZ_EXAMPLES") or USUAL)
 load_all_checks()
-CONFORMANCE = [
+CONFORMANCE: list[Any] = [
     CHECKS.get_one(name)
     for name in (
         "not_a_server_error",
@@ -69,7 +69,7 @@ def test_every_answer_is_a_declared_one(tenant: Sandbox, operation: Any) -> None
     chance = random.Random(zlib.crc32(operation.label.encode()))
     wrong: dict[str, str] = {}
 
-    def attempt(case: schemathesis.Case) -> None:
+    def attempt(case: Case) -> None:
         answer = tenant.send(case, chance)
         if not reaches_operation(case, answer):
             assert answer.status_code < 500, answer.text
@@ -92,5 +92,6 @@ def test_every_answer_is_a_declared_one(tenant: Sandbox, operation: Any) -> None
             phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),
         )
-        limits(given(operation.as_strategy(generation_mode=mode))(attempt))()
+        fuzzed: Any = limits(given(operation.as_strategy(generation_mode=mode))(attempt))
+        fuzzed()
     assert wrong == {}

@@ -58,7 +58,7 @@ def filled_database(name: str) -> Iterator[str]:
 def _loosen(connection: psycopg.Connection[tuple[object, ...]]) -> None:
     constraints = connection.execute(_CONSTRAINTS).fetchall()
     for table, constraint in constraints:
-        connection.execute(f'alter table {table} drop constraint "{constraint}"')  # type: ignore[arg-type]
+        connection.execute(f'alter table {table} drop constraint "{constraint}"')
 
 
 def fill(connection: psycopg.Connection[tuple[object, ...]], tables: Iterable[str]) -> None:
@@ -69,10 +69,10 @@ def fill(connection: psycopg.Connection[tuple[object, ...]], tables: Iterable[st
         for tenant in (TENANT, OTHER_TENANT):
             values = {str(name): _value(str(name), str(kind), tenant) for name, kind, _ in columns}
             connection.execute(
-                f'insert into "{table}" ({", ".join(f"{chr(34)}{c}{chr(34)}" for c in values)})'  # type: ignore[arg-type]
+                f'insert into "{table}" ({", ".join(f"{chr(34)}{c}{chr(34)}" for c in values)})'
                 f" select {', '.join(values.values())} from generate_series(1, {ROWS}) on conflict do nothing"
             )
-        connection.execute(f'analyze "{table}"')  # type: ignore[arg-type]
+        connection.execute(f'analyze "{table}"')
 
 
 def _value(name: str, kind: str, tenant: UUID) -> str:

@@ -151,7 +151,7 @@ async def written(world: World) -> tuple[int, int, int, list[str]]:
     return (*counts[0], await world.outbox())
 
 
-NOTHING = (0, 0, 0, [])
+NOTHING: tuple[int, int, int, list[str]] = (0, 0, 0, [])
 
 
 def problem(answer: httpx2.Response, status: int, code: str) -> dict[str, Any]:

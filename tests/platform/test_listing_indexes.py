@@ -71,7 +71,7 @@ class Planner:
             if name not in given:
                 kind = kind.upper().partition(" AS ")[0].strip()
                 given[name] = [_SAMPLES.get(kind[:-2], _ANY)] if kind.endswith("[]") else _SAMPLES.get(kind, _ANY)
-        found = self.reader.execute("explain (format json) " + read.sql, given).fetchone()  # type: ignore[operator]
+        found = self.reader.execute("explain (format json) " + read.sql, given).fetchone()
         assert found is not None
         return found[0][0]["Plan"]  # type: ignore[no-any-return]
 
@@ -89,7 +89,7 @@ def planner() -> Iterator[Planner]:
             "select set_config('app.tenant_id', %s, false), set_config('role', 'turnus_app', false)", (str(TENANT),)
         )
         for setting in ("enable_seqscan = off", "enable_sort = off", "timezone = 'UTC'", "jit = off"):
-            reader.execute(f"set {setting}")  # type: ignore[arg-type]
+            reader.execute(f"set {setting}")
         yield Planner(admin, reader)
 
 

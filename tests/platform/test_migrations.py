@@ -39,10 +39,10 @@ def empty(server: EmbeddedServer) -> Iterator[str]:
     """URL of an empty database that the login role owns."""
     name = f"turnus_empty_{os.getpid()}_{uuid4().hex[:8]}"
     with psycopg.connect(server.superuser_url, autocommit=True) as admin:
-        admin.execute(f'create database "{name}" owner turnus')  # type: ignore[arg-type]
+        admin.execute(f'create database "{name}" owner turnus')
     yield f"postgresql://turnus@/{name}?host={server.socket_dir}"
     with psycopg.connect(server.superuser_url, autocommit=True) as admin:
-        admin.execute(f'drop database "{name}" with (force)')  # type: ignore[arg-type]
+        admin.execute(f'drop database "{name}" with (force)')
 
 
 def differences(url: str) -> list[object]:
@@ -54,7 +54,7 @@ def differences(url: str) -> list[object]:
     }
     try:
         with engine.connect() as connection:
-            return compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
+            return list(compare_metadata(MigrationContext.configure(connection, opts=options), metadata))
     finally:
         engine.dispose()
 

@@ -49,7 +49,8 @@ def problem_codes() -> dict[str, str]:
                 code = next((_text(keyword.value) for keyword in node.keywords if keyword.arg == "code"), None)
                 if code is not None:
                     found.setdefault(code, path)
-    for problem in (Problem, *_subclasses(Problem)):
+    problems: list[type[Problem]] = [Problem, *_subclasses(Problem)]
+    for problem in problems:
         found.setdefault(problem.code, problem.__module__)
     return found
 
