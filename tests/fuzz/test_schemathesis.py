@@ -92,6 +92,6 @@ def test_every_answer_is_a_declared_one(tenant: Sandbox, operation: Any) -> None
             phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),
         )
-        fuzzed: Any = limits(given(operation.as_strategy(generation_mode=mode))(attempt))
+        fuzzed: Any = limits(given(operation.as_strategy(generation_mode=mode))(attempt))  # type: ignore[no-untyped-call]
         fuzzed()
     assert wrong == {}
