@@ -17,7 +17,7 @@ from turnus.platform.tenancy.enter import enter_tenant
 
 @dataclass
 class Vandal:
-    """Works in a transaction of a superuser, with triggers and foreign keys off; nothing of it stays."""
+    """Works in a transaction of a superuser, with triggers and foreign keys off."""
 
     world: World
     connection: AsyncConnection[Any]
@@ -35,8 +35,8 @@ class Vandal:
 
 
 @asynccontextmanager
-async def vandal(world: World) -> AsyncIterator[Vandal]:
-    """A vandal at work in a world; all is as before afterwards."""
+async def vandal(world: World, *, lasting: bool = False) -> AsyncIterator[Vandal]:
+    """A vandal at work in a world; all is as before afterwards, unless the damage is to be `lasting`."""
     database = urlsplit(world.database.url).path
     with test_server.start() as server:
         url = urlsplit(server.superuser_url)._replace(path=database).geturl()
@@ -44,6 +44,8 @@ async def vandal(world: World) -> AsyncIterator[Vandal]:
         try:
             await connection.execute("set session_replication_role = replica")
             yield Vandal(world, connection)
+            if lasting:
+                await connection.commit()
         finally:
             await connection.rollback()
             await connection.close()

@@ -156,7 +156,6 @@ async def _let_out(
 ) -> int:
     done: list[UUID] = []
     if good:
-        await insert_rows(ctx.connection, "media", _MEDIA, [(*row, ctx.now()) for row in media])
         pdfs, xmls = media[0::2], media[1::2]
         cursor = await ctx.connection.execute(
             _DONE,
@@ -169,6 +168,15 @@ async def _let_out(
             ),
         )
         done = [row[0] for row in await cursor.fetchall()]
+        kept: list[tuple[Any, ...]] = []
+        for (invoice, _), *files in zip(good, pdfs, xmls, strict=True):
+            if invoice.id in done:
+                kept += [(*row, ctx.now()) for row in files]
+                continue
+            # Another renderer was faster after this one's lease had run out: what it let out counts.
+            for row in files:
+                await ctx.services.files.delete(row[7])
+        await insert_rows(ctx.connection, "media", _MEDIA, kept)
         ctx.emit(INVOICE_FINALIZED, done)
     for invoice, error in bad:
         backoff = min(timedelta(minutes=1) * 4 ** min(invoice.attempts, 6), MAX_BACKOFF)
