@@ -8,8 +8,8 @@ from decimal import Decimal
 
 import msgspec
 import pytest
-from invoice_samples import SAMPLES, SELLER
 
+from kit.invoice_samples import SAMPLES, SELLER
 from turnus.documents.model import BankAccount, Language
 from turnus.documents.pdf import girocode
 from turnus.documents.pdf.colour import DEFAULT_ACCENT, contrast_on_white, readable

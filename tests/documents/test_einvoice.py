@@ -8,10 +8,10 @@ from itertools import pairwise
 
 import msgspec
 import pytest
-from document_goldens import indented, matches
-from invoice_samples import BUYER, CITY, SAMPLES, document, position
 from lxml import etree  # type: ignore[import-untyped]
 
+from kit.document_goldens import indented, matches
+from kit.invoice_samples import BUYER, CITY, SAMPLES, document, position
 from turnus.documents import einvoice
 from turnus.documents.einvoice import NoElectronicForm, Profile, format_on, type_code
 from turnus.documents.einvoice.amounts import Amounts

@@ -15,11 +15,11 @@ import msgspec
 import pikepdf
 import pypdfium2  # type: ignore[import-untyped]
 import pytest
-from document_goldens import matches
-from invoice_samples import BUYER, SAMPLES, SELLER, document, position
 from lxml import etree  # type: ignore[import-untyped]
 from PIL import Image
 
+from kit.document_goldens import matches
+from kit.invoice_samples import BUYER, SAMPLES, SELLER, document, position
 from turnus.documents import einvoice, pdf
 from turnus.documents.einvoice import Profile
 from turnus.documents.model import InvoiceDocument
@@ -137,7 +137,7 @@ def test_same_document_same_bytes_also_in_another_process() -> None:
         "from test_invoice_pdf import *\n"
         f"print(hashlib.sha256(hybrid(SAMPLES['{name}'](), style=Style(logo=SVG))).hexdigest())"
     )
-    command = [sys.executable, "-c", program, str(Path(__file__).parent)]
+    command = [sys.executable, "-c", program, str(Path(__file__).parents[1])]
     other = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     assert other == hashlib.sha256(first).hexdigest()
 
@@ -151,7 +151,7 @@ def test_large_invoices_one_after_the_other_leave_no_memory_behind() -> None:
         "    hybrid(document([position(str(i), f'{number} {i}', '1.00') for i in range(500)]))\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
     )
-    command = [sys.executable, "-c", program, str(Path(__file__).parent)]
+    command = [sys.executable, "-c", program, str(Path(__file__).parents[1])]
     peak = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     assert peak < 350
 

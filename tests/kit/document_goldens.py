@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lxml import etree  # type: ignore[import-untyped]
 
-FOLDER = Path(__file__).parent / "golden"
+FOLDER = Path(__file__).parents[1] / "documents" / "golden"
 
 
 def matches(name: str, text: str) -> bool:
