@@ -100,3 +100,18 @@ async def test_tax_is_rounded_per_bucket_not_per_line(world: World) -> None:
     # Per line 0.0057 → 0.01 twice; per bucket 0.06 · 19 % = 0.0114 → 0.01 (EN 16931 BR-CO-17).
     assert acme.invoices()[0]["tax"] == "0.01"
     assert sum(row[0] for row in world.look("select tax_minor from invoice_position")) == 1
+
+
+async def test_lines_outside_the_scope_stand_on_a_document_of_their_own(world: World) -> None:
+    """EN 16931 BR-O-11: category O excludes all others on the same invoice."""
+    await world.settings(**{"billing.consolidate": "same_billing_date"})
+    alpenwerk = await world.customer("Alpenwerk", country_code="CH").subscribed_to(
+        "Basic", monthly="30.00", on="2026-06-01"
+    )
+    await alpenwerk.subscribed_to("Fixed", monthly="10.00", tax="0%", on="2026-06-01")
+    await alpenwerk.subscribed_to("Extra", monthly="5.00", on="2026-06-01")
+    await world.travel_to("2026-06-01")
+    alpenwerk.has_invoices(["30.00", "5.00"], ["10.00"])
+    assert [row[0] for row in world.look("select tax_case from invoice order by number")] == [
+        "third_country_service", "fixed_rate",
+    ]  # fmt: skip

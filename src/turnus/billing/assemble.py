@@ -10,7 +10,15 @@ from uuid import UUID
 
 import msgspec
 
-from turnus.billing.drafts import Draft, DraftDiscount, DraftLine, is_zero, printed_price
+from turnus.billing.drafts import (
+    Draft,
+    DraftDiscount,
+    DraftLine,
+    TaxContext,
+    is_zero,
+    printed_price,
+    stands_apart,
+)
 from turnus.billing.payers import Payers
 from turnus.catalogue.ops.load_catalogue import Catalogue, SoldProduct
 from turnus.kernel.ids import new_ids
@@ -40,12 +48,16 @@ def assemble(
     rated: Sequence[Rated],
     catalogue: Catalogue,
     payers: Payers,
+    taxes: TaxContext,
     *,
     run: UUID | None,
     consolidate: bool,
     zero_documents: bool,
 ) -> Assembled:
-    """One document per billing group (or customer, when consolidating; else subscription), currency, address, order."""
+    """One document per billing group (or customer, when consolidating; else subscription), currency, address, order.
+
+    Lines outside the scope of the tax make a document of their own.
+    """
     documents: dict[tuple[Any, ...], Draft] = {}
     ids = iter(new_ids(2 * sum(len(found.charges) for found in rated)))
     for found in rated:
@@ -54,7 +66,10 @@ def assemble(
         group = subscription.billing_group_id or (payer.id if consolidate else subscription.id)
         items: dict[Any, ItemRow] = {item.id: item for item in found.items}
         for charge in found.charges:
-            key = (group, charge.currency, payer.address.id, subscription.po_number)
+            item = items[charge.item]
+            product = catalogue.products[item.product_id]
+            apart = stands_apart(payer, product.tax_group_id, taxes)
+            key = (group, charge.currency, payer.address.id, subscription.po_number, apart)
             draft = documents.get(key)
             if draft is None:
                 draft = documents[key] = Draft(
@@ -68,8 +83,6 @@ def assemble(
                 )
             elif draft.subscription_number != subscription.number:
                 draft.subscription_number = ""
-            item = items[charge.item]
-            product = catalogue.products[item.product_id]
             price = found.prices[item.id]
             draft.lines.append(_line(next(ids), charge, subscription, item, product, price, payer.language))
     result = Assembled([], [])

@@ -17,6 +17,7 @@ import msgspec
 from turnus.kernel.errors import Problem
 from turnus.kernel.money import exponent
 from turnus.rating.tax import (
+    EU,
     Bucket,
     RateAt,
     TaxDecision,
@@ -25,6 +26,7 @@ from turnus.rating.tax import (
     TaxSubject,
     TaxTerms,
     decide,
+    is_out_of_scope,
     tax_lines,
 )
 
@@ -175,15 +177,7 @@ def tax_draft(draft: Draft, context: TaxContext, today: date) -> None:
     Raises:
         NoTaxRate: a line's tax group has no rate for it.
     """
-    payer, address = draft.payer, draft.payer.address
-    subject = TaxSubject(
-        seller_country=context.seller_country,
-        small_business=context.small_business,
-        buyer_country=address.country_code,
-        buyer_business=bool(address.vat_id or address.company_name),
-        vat_id_valid=(payer.vat_id_valid if address.vat_id else None) or (bool(payer.business_proof) or None),
-        exempt=payer.tax_exempt == "exempt",
-    )
+    subject = _subject(draft.payer, context)
     taxed = []
     for line in draft.lines:
         day = last_day(line) or today
@@ -200,6 +194,25 @@ def tax_draft(draft: Draft, context: TaxContext, today: date) -> None:
     draft.discount_minor = sum(line.discount_minor for line in draft.lines)
     if draft.gross_minor < 0:
         draft.type = "TYPE_CREDIT_NOTE"
+
+
+def stands_apart(payer: Payer, tax_group: UUID, context: TaxContext) -> bool:
+    """Whether a line must not share a document with others: it is outside the scope of the tax (EN 16931 BR-O-11)."""
+    if payer.address.country_code in EU:
+        return False
+    return is_out_of_scope(_subject(payer, context), context.terms(tax_group))
+
+
+def _subject(payer: Payer, context: TaxContext) -> TaxSubject:
+    address = payer.address
+    return TaxSubject(
+        seller_country=context.seller_country,
+        small_business=context.small_business,
+        buyer_country=address.country_code,
+        buyer_business=bool(address.vat_id or address.company_name),
+        vat_id_valid=(payer.vat_id_valid if address.vat_id else None) or (bool(payer.business_proof) or None),
+        exempt=payer.tax_exempt == "exempt",
+    )
 
 
 def last_day(line: DraftLine) -> date | None:

@@ -15,7 +15,12 @@ import msgspec
 from turnus.kernel.rounding import allocate, round_minor
 
 Category = Literal["S", "Z", "E", "AE", "K", "G", "O"]
-EU = frozenset(["AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IT", "LT", "LU", "LV", "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK"])
+EU = frozenset(
+    [
+        "AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IT", "LT", "LU",
+        "LV", "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK",
+    ]
+)  # fmt: skip
 """Member states, by ISO code (in tax rates Greece is EL)."""
 
 NOTES = {
@@ -90,7 +95,7 @@ def decide(subject: TaxSubject, terms: TaxTerms, day: date, rate_at: RateAt) -> 
         if subject.buyer_country in EU and subject.buyer_business and subject.vat_id_valid:
             note = NOTES["reverse_charge_eu"]
             return _free("reverse_charge_eu", "AE", "revenueEuReverseCharge", note, "VATEX-EU-AE")
-        if subject.buyer_country not in EU and subject.buyer_business:
+        if is_out_of_scope(subject, terms):
             note = NOTES["third_country_service"]
             return TaxDecision("third_country_service", "O", None, "revenueThirdCountry", note, "VATEX-EU-O")
     if subject.small_business:
@@ -106,6 +111,21 @@ def decide(subject: TaxSubject, terms: TaxTerms, day: date, rate_at: RateAt) -> 
     if rate == 0:
         return TaxDecision("fixed_rate" if fixed else "domestic", "Z", ZERO, "revenueZeroRated")
     return TaxDecision("fixed_rate" if fixed else "domestic", "S", rate, "revenueGermany")
+
+
+def is_out_of_scope(subject: TaxSubject, terms: TaxTerms) -> bool:
+    """Whether a line is a service to a business in a third country (§ 3a (2) UStG): category O.
+
+    Such lines stand on no document with others (EN 16931 BR-O-11 to BR-O-14).
+    """
+    return (
+        subject.buyer_country not in EU
+        and subject.buyer_country != subject.seller_country
+        and subject.buyer_business
+        and not subject.exempt
+        and terms.reverse_charge_type != "REVERSE_CHARGE_DEACTIVATED"
+        and not terms.has_exemption
+    )
 
 
 def _free(case: str, category: Category, revenue: str, note: tuple[str, str], code: str = "") -> TaxDecision:

@@ -150,15 +150,16 @@ async def compute(ctx: Context, customers: Sequence[UUID], until: datetime, *, r
         if result.charges:
             prices = {row.id: item.price for row, item in zip(due.items, contract.items, strict=True)}
             rated.append(Rated(subscription, due.items, result.charges, prices))
+    taxes = await load_tax_context(ctx)
     assembled = assemble(
         rated,
         catalogue,
         payers,
+        taxes,
         run=run,
         consolidate=ctx.setting("billing.consolidate", "none") != "none",
         zero_documents=bool(ctx.setting("billing.generateZeroDocuments", False)),
     )
-    taxes = await load_tax_context(ctx)
     for draft in assembled.drafts:
         tax_draft(draft, taxes, ctx.today())
     return Computed(assembled, settled, rated)
