@@ -49,6 +49,11 @@ def is_known_invalid(vat_id: str, country: str) -> bool:
     return country in EU_PREFIXES and not _passes(eu_vat, vat_id)
 
 
+def validity_before_check(vat_id: str | None, country: str) -> bool | None:
+    """What is known of an id that nobody asked for yet: False for a wrong check digit, else nothing."""
+    return False if vat_id is not None and is_known_invalid(vat_id, country) else None
+
+
 def _has_form(vat_id: str) -> bool:
     try:
         eu_vat.validate(vat_id)

@@ -12,7 +12,7 @@ from turnus.customers.model import Customer
 from turnus.customers.ops.check_customers import check_master_data, look_up, vat_id_violations
 from turnus.customers.ops.tell_change import lock_customer, tell_change
 from turnus.customers.ops.write_customers import NUMBERS
-from turnus.customers.vat_ids import normalised_vat_id
+from turnus.customers.vat_ids import normalised_vat_id, validity_before_check
 from turnus.kernel.errors import InUse, ValidationFailed, Violation
 from turnus.platform.context import Context
 from turnus.platform.db import terms
@@ -100,7 +100,9 @@ def _values(
         "vat_id": vat_id,
         "vat_id_folded": fold(vat_id) if vat_id else None,
         # The result of the last check belongs to the id that was checked.
-        "vat_id_valid": customer.vat_id_valid if vat_id == customer.vat_id else None,
+        "vat_id_valid": customer.vat_id_valid
+        if vat_id == customer.vat_id
+        else validity_before_check(vat_id, values["country_code"]),
         "number_folded": fold(values["number"]),
         "last_name_key": sort_key(values["last_name"]),
         "company_name_key": sort_key(values["company_name"]),

@@ -14,7 +14,7 @@ from turnus.customers.commands import AddressFields, CreateCustomer
 from turnus.customers.errors import refused_races
 from turnus.customers.model import Customer, CustomerAddress, CustomerEmail
 from turnus.customers.ops.check_customers import country_of
-from turnus.customers.vat_ids import normalised_vat_id
+from turnus.customers.vat_ids import normalised_vat_id, validity_before_check
 from turnus.kernel.ids import new_id, new_ids
 from turnus.platform.context import Context
 from turnus.platform.db import terms
@@ -151,7 +151,7 @@ def customer_values(ctx: Context, command: CreateCustomer, id: UUID, definitions
         "language": command.language or language,
         "vat_id": vat_id,
         "vat_id_folded": fold(vat_id) if vat_id else None,
-        "vat_id_valid": None,
+        "vat_id_valid": validity_before_check(vat_id, country),
         "tax_exempt": command.tax_exempt,
         "business_proof": command.business_proof,
         "datev_id": command.datev_id,
