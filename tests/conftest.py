@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Iterator
 from uuid import uuid4
 
 import pytest
+
 from kit import server as test_server
 from kit.world import World, a_world
-
 from turnus.platform.db.pool import Database
 
 

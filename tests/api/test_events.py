@@ -111,7 +111,10 @@ async def test_wrong_parameters_are_refused(world: World, query: dict[str, str])
     assert (await world.client.get("/events", params=query)).status_code == 400
 
 
-@pytest.mark.parametrize("key", ["x", "webhk_", "webhk_01J9", "01890000-0000-7000-8000-000000000000", "webhk_" + "Z" * 26, "webhk_" + "0" * 26])
+@pytest.mark.parametrize(
+    "key",
+    ["x", "webhk_", "webhk_01J9", "01890000-0000-7000-8000-000000000000", "webhk_" + "Z" * 26, "webhk_" + "0" * 26],
+)
 async def test_unknown_events_are_not_found(world: World, key: str) -> None:
     assert (await world.client.get(f"/events/{key}")).status_code == 404
 

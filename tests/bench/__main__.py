@@ -8,10 +8,11 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 import uvloop
-from bench import billing
-from bench.harness import Bench, Result, start
 from rich.console import Console
 from rich.table import Table
+
+from bench import billing
+from bench.harness import Bench, Result, start
 
 BENCHMARKS: dict[str, Callable[[Bench], Awaitable[list[Result]]]] = {
     "billing_run": billing.billing_run,

@@ -10,9 +10,9 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
+
 from bench.harness import Bench, Result, pairs
 from bench.seed import bench_tenant, due_subscriptions
-
 from turnus.billing.run import run_billing
 from turnus.platform.db.pool import Database
 

@@ -42,7 +42,7 @@ C = TypeVar("C", bound=BaseModel)
 
 
 def _error(code: str, **parameters: Any) -> PydanticCustomError:
-    return PydanticCustomError("turnus", code, parameters)  # type: ignore[arg-type]
+    return PydanticCustomError("turnus", code, parameters)
 
 
 def refuse(code: str, **parameters: Any) -> PydanticCustomError:
@@ -291,7 +291,7 @@ def _violation(error: Mapping[str, Any]) -> Violation:
 
 def violations_of(error: ValidationError) -> list[Violation]:
     """What pydantic found, in the API's codes and paths."""
-    return [_violation(found) for found in error.errors(include_url=False)]  # type: ignore[arg-type]
+    return [_violation(found) for found in error.errors(include_url=False)]
 
 
 def _too_deep(value: Any, depth: int = 0) -> bool:
@@ -323,7 +323,7 @@ def parse(model: type[C], content: bytes, *, lenient: bool = False) -> C:
 
 def validate(model: type[C], value: dict[str, Any], *, lenient: bool = False) -> C:
     """Check decoded JSON against a command; see `parse`."""
-    read_only = getattr(model, "READ_ONLY", frozenset())
+    read_only: frozenset[str] = getattr(model, "READ_ONLY", frozenset())
     value = {key: inner for key, inner in value.items() if key not in read_only or key in _aliases(model)}
     if lenient and model.model_config.get("extra") != "allow":
         value = {key: inner for key, inner in value.items() if key in _aliases(model)}

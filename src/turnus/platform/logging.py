@@ -200,7 +200,7 @@ def _judged(key: str) -> tuple[str, bool]:
 def _shown(value: Any) -> str:
     try:
         return str(value)
-    except Exception as problem:  # noqa: BLE001 - whatever it raises
+    except Exception as problem:
         # A line must not be lost because an object cannot describe itself.
         return f"<{type(value).__name__}: {type(problem).__name__}>"
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from lxml import etree  # type: ignore[import-untyped]
+from lxml import etree
 
 from turnus.documents.einvoice.profiles import Profile
 from turnus.documents.einvoice.validation import Answer, Finding, Report, Request
@@ -68,7 +68,7 @@ def _schema(profile: Profile) -> etree.XMLSchema:
 @cache
 def _saxon() -> Any:
     try:
-        import saxonche  # type: ignore[import-not-found]
+        import saxonche
     except ImportError as error:
         raise _Missing("package saxonche is not installed") from error
     return saxonche.PySaxonProcessor(license=False)

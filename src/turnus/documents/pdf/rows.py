@@ -13,7 +13,10 @@ _KEPT_TOGETHER = 1500
 
 
 def position_rows(document: InvoiceDocument, formats: Formats, style: Style) -> list[dict[str, Any]]:
-    """Rows in printed order, the first of a group with its heading. A position shows its base, each discount below it negative: the column adds up to the net."""
+    """Rows in printed order, the first of a group with its heading.
+
+    A position shows its base, each discount below it negative: the column adds up to the net.
+    """
     rows: list[dict[str, Any]] = []
     group, total = "", 0
     for position in document.positions:

@@ -1,5 +1,7 @@
 """Entering a tenant, the login role's view of the global tables, and the job queue"""
 
+from typing import Any
+
 from alembic import op
 from procrastinate.schema import SchemaManager
 from sqlalchemy import text
@@ -18,7 +20,8 @@ def upgrade() -> None:
     for statement in global_ddl(owner):
         op.execute(statement)
     # The queue holds all tenants' work: the application's role has no right on it.
-    with connection.connection.cursor() as cursor:
+    raw: Any = connection.connection
+    with raw.cursor() as cursor:
         cursor.execute(SchemaManager.get_schema())
 
 

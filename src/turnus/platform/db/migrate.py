@@ -39,7 +39,9 @@ def configuration(connection: Connection | None = None) -> Config:
 
 @contextmanager
 def _connection(url: str) -> Iterator[Connection]:
-    driver_url = url.replace("postgresql://", "postgresql+psycopg://", 1).replace("postgres://", "postgresql+psycopg://", 1)
+    driver_url = url.replace("postgresql://", "postgresql+psycopg://", 1).replace(
+        "postgres://", "postgresql+psycopg://", 1
+    )
     engine = create_engine(driver_url, poolclass=NullPool)
     with engine.connect() as connection:
         yield connection
@@ -57,15 +59,23 @@ def ensure_roles(connection: Connection) -> None:
     ).scalar_one()
     superuser = connection.execute(text("select rolsuper from pg_roles where rolname = current_user")).scalar_one()
     if superuser:
-        raise MigrationError("The login role is a superuser and would see all tenants; use an ordinary role that owns the database.")
+        raise MigrationError(
+            "The login role is a superuser and would see all tenants: use one that merely owns the database."
+        )
     for role in (APP_ROLE, SYSTEM_ROLE):
         if role not in present:
             if not may_create:
-                raise MigrationError(f"Role {role} is missing and the login role may not create it: turnus migrate --print-roles")
+                raise MigrationError(
+                    f"Role {role} is missing and the login role may not make it: turnus migrate --print-roles"
+                )
             connection.execute(text(f"create role {role} nologin"))
-        member = connection.execute(text("select pg_has_role(current_user, :role, 'member')"), {"role": role}).scalar_one()
-        settable = member and (version < 160000 or connection.execute(
-            text("select pg_has_role(current_user, :role, 'set')"), {"role": role}).scalar_one())
+        member = connection.execute(
+            text("select pg_has_role(current_user, :role, 'member')"), {"role": role}
+        ).scalar_one()
+        settable = member and (
+            version < 160000
+            or connection.execute(text("select pg_has_role(current_user, :role, 'set')"), {"role": role}).scalar_one()
+        )
         if not settable:
             # From 16 on the creator of a role may administer it but not become it without being granted it.
             connection.execute(text(f"grant {role} to current_user"))

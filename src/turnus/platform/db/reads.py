@@ -19,7 +19,7 @@ from turnus.platform.context import Context
 
 T = TypeVar("T")
 V = TypeVar("V", bound=msgspec.Struct)
-_dialect = PGDialect_psycopg()
+_dialect = PGDialect_psycopg()  # type: ignore[no-untyped-call]
 RowMaker = Callable[[Sequence[Any]], T]
 
 

@@ -309,7 +309,8 @@ class Words(Filter):
         return found
 
     def condition(self, operator: str, values: list[Any], index: int) -> Bound:
-        alternatives, parameters = [], {}
+        alternatives: list[Condition] = []
+        parameters: dict[str, Any] = {}
         for number, found in enumerate(values):
             parts = []
             for position, word in enumerate(found):
@@ -362,7 +363,8 @@ class KeyValue(Filter):
         found = query_words(text)
         if not found:
             raise Unreadable("at least one letter or digit")
-        parts, parameters = [], {}
+        parts: list[Condition] = []
+        parameters: dict[str, Any] = {}
         for position, word in enumerate(found):
             name = f"p{index}_{position}"
             term = Term.__table__.alias()

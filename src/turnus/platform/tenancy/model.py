@@ -103,7 +103,7 @@ def global_ddl(owner: str) -> list[str]:
         statements += [
             f"alter table {table} enable row level security",
             f"alter table {table} force row level security",
-            f'create policy login on {table} to "{owner}" using (current_user = \'{owner}\')'
+            f"create policy login on {table} to \"{owner}\" using (current_user = '{owner}')"
             f" with check (current_user = '{owner}')",
             f"create policy tenant on {table} to {APP_ROLE} using ({key} = {_TENANT}) with check ({key} = {_TENANT})",
             f"create policy system on {table} to {SYSTEM_ROLE} using (current_user = '{SYSTEM_ROLE}')"
