@@ -116,7 +116,12 @@ def _line(
     elif price.calculation_type == "flat_fee":
         rated_quantity, unit_price = Decimal(1), price.amount
     quantity, printed = printed_price(rated_quantity or charge.quantity, unit_price, charge.base, charge.currency)
+    unit_name = _unit_name(product, language)
     texts = [text for text in (item.description, item.further_information) if text]
+    if price.calculation_type not in ("flat_fee", "per_unit") and charge.kind != "credit":
+        # Tiers and packages have no one price per unit: the line is 1 × its amount, what was counted stands below.
+        texts.insert(0, f"{plain_number(charge.quantity, language)} {unit_name}".strip())
+        unit_name = ""
     return DraftLine(
         id=id,
         name=item.name,
@@ -129,7 +134,7 @@ def _line(
         tax_group=product.tax_group_id,
         unit=product.unit.id,
         unit_code=product.unit.code,
-        unit_name=_unit_name(product, language),
+        unit_name=unit_name,
         type="setup" if charge.kind == "one_time" else "product",
         discounts=tuple(_discount(discount, language) for discount in charge.discounts if discount.amount),
         service_from=charge.service_from,
@@ -145,6 +150,12 @@ def _line(
         charge=stored_charge(charge),
         revenue_account=product.revenue_account,
     )
+
+
+def plain_number(value: Decimal, language: str) -> str:
+    """A quantity as printed: 1.234,5 (de) or 1,234.5 (en), at most six decimals."""
+    text = f"{round(value, 6).normalize():,f}"
+    return text.translate(str.maketrans(",.", ".,")) if language == "de" else text
 
 
 def _heading(subscription: SubscriptionRow) -> str:

@@ -76,17 +76,18 @@ class Rendered(msgspec.Struct, frozen=True):
     xml: bytes
 
 
-def render(claimed: Claimed) -> Rendered:
+def render(claimed: Claimed, *, giro_code: bool) -> Rendered:
     """PDF/A-3 with the structured invoice inside, and the structured invoice; pure and slow, so called in threads."""
     # Loading typst takes half a second that no request and no run should wait for.
     from turnus.documents import einvoice, pdf
 
     document = restored(claimed.document, claimed.number)
+    style = pdf.Style(show_giro_code=giro_code)
     if claimed.format == "xrechnung":
         xml = einvoice.xrechnung_xml(document)
-        return Rendered(pdf.render(document, xml=xml, profile=einvoice.Profile.XRECHNUNG), xml)
+        return Rendered(pdf.render(document, xml=xml, profile=einvoice.Profile.XRECHNUNG, style=style), xml)
     xml = einvoice.zugferd_xml(document)
-    return Rendered(pdf.render(document, xml=xml, profile=einvoice.Profile.EN16931), xml)
+    return Rendered(pdf.render(document, xml=xml, profile=einvoice.Profile.EN16931, style=style), xml)
 
 
 async def render_batch(
@@ -102,6 +103,7 @@ async def render_batch(
     """Render up to `limit` documents of a tenant (of `only` these invoices); returns how many were let out."""
     async with tenant_work(database, tenant_id, clock=clock) as ctx:
         wall = ctx.wall()
+        giro_code = bool(ctx.setting("billing.showGiroCode", False))
         parameters = {"wall": wall, "leased": wall + LEASE, "limit": limit, "only": list(only) if only else None}
         rows = await (await ctx.connection.execute(_CLAIM, parameters)).fetchall()
     claimed = [Claimed(*row) for row in rows]
@@ -112,7 +114,7 @@ async def render_batch(
     async def one(invoice: Claimed) -> Rendered | Exception:
         async with gate:
             try:
-                return await asyncio.to_thread(render, invoice)
+                return await asyncio.to_thread(render, invoice, giro_code=giro_code)
             except Exception as error:
                 log.exception("document could not be rendered", invoice=str(invoice.id))
                 return error

@@ -65,6 +65,7 @@ class Prices(msgspec.Struct, frozen=True):
 async def set_up(ctx: Context) -> Prices:
     """Master data of the vendor, its products and prices."""
     await change_settings(ctx, "organisation", ORGANISATION)
+    await change_settings(ctx, "billing", {"showGiroCode": True})
     row = await (await ctx.connection.execute("select id from tax_group where internal_description = '19%'")).fetchone()
     assert row is not None
     tax = str(row[0])
