@@ -98,7 +98,8 @@ def _worker(url: str, tenant: UUID, ready: Any, go: Any) -> None:
         await database.open()
         ready.release()
         await asyncio.to_thread(go.wait)
-        await run_billing(database, tenant)
+        # One chunk at a time each: what is compared is processes.
+        await run_billing(database, tenant, walkers=1)
         await database.close()
 
     asyncio.run(work())

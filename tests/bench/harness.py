@@ -15,8 +15,8 @@ import psycopg
 from turnus.platform.db import migrate
 from turnus.platform.db.embedded import EmbeddedServer, acquire
 
-HOME = Path(os.environ.get("TURNUS_BENCH_HOME") or Path(__file__).parents[2] / ".turnus-bench")
-PAIRS = int(os.environ.get("TURNUS_BENCH_PAIRS", "5"))
+HOME = Path(os.environ.get("TURNUS_TEST_BENCH_HOME") or Path(__file__).parents[2] / ".turnus-bench")
+PAIRS = int(os.environ.get("TURNUS_TEST_BENCH_PAIRS", "5"))
 
 
 class Result(msgspec.Struct):

@@ -7,6 +7,7 @@ one goes on where it stopped.
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -24,6 +25,7 @@ from turnus.billing.model import BillingFailure, BillingRun
 from turnus.billing.ops.bill_customers import ChunkResult, bill_customers, compute
 from turnus.kernel.errors import Problem, ValidationFailed
 from turnus.kernel.ids import new_id
+from turnus.platform import metrics
 from turnus.platform.clock import Clock, SystemClock
 from turnus.platform.context import Context
 from turnus.platform.db.pool import Database
@@ -35,7 +37,9 @@ from turnus.subscriptions.ops.load_due import due_customers
 from turnus.subscriptions.ops.park_subscriptions import park
 
 log = structlog.get_logger("turnus.billing")
-CHUNK = 2000
+CHUNK = 1000
+WALKERS = 2
+"""Chunks of one run that are under way at once in a process: one is rated while the other is written."""
 READ = ("customer", "customer_address", "customer_email", "subscription", "subscription_item")
 WRITTEN = ("invoice", "invoice_position", "invoice_snapshot", "ledger_entry", "number_issued")
 Progress = Callable[[int, int], Awaitable[None] | None]
@@ -76,6 +80,7 @@ class _Run:
         self.database, self.tenant_id, self.until = database, tenant_id, until
         self.clock, self.services, self.chunk = clock, services, chunk
         self.outcome = Outcome()
+        self.chunks, self.fresh = 0, 1
 
     def work(self) -> Any:
         """A transaction of the run."""
@@ -92,6 +97,7 @@ async def run_billing(
     trigger: str = "manual",
     started_by: str = "system",
     chunk: int = CHUNK,
+    walkers: int = WALKERS,
     force: bool = False,
     progress: Progress | None = None,
 ) -> Outcome:
@@ -117,9 +123,15 @@ async def run_billing(
             issuer_of(ctx)
         run.outcome.run = _record(ctx, until, trigger, started_by)
     await refresh_statistics(database, READ + WRITTEN)
-    await _all_chunks(run, progress)
+    await _all_chunks(run, progress, walkers)
     await _finish(run)
     run.outcome.seconds = time.perf_counter() - started
+    metrics.billed(
+        invoices=run.outcome.invoices,
+        positions=run.outcome.positions,
+        failed=run.outcome.failed,
+        seconds=run.outcome.seconds,
+    )
     return run.outcome
 
 
@@ -136,30 +148,34 @@ def _record(ctx: Context, until: datetime, trigger: str, started_by: str) -> UUI
     return ctx.add(row).id
 
 
-async def _all_chunks(run: _Run, progress: Progress | None) -> None:
-    """Walk over the due customers by id; walk again, waiting for locks, until a walk finds nothing to do."""
-    wait = False
-    chunks, fresh = 0, 1
+async def _all_chunks(run: _Run, progress: Progress | None, walkers: int) -> None:
+    """Walk over the due customers by id; walk again, waiting for locks, until a walk finds nothing to do.
+
+    Several walkers of one process overlap: while the database writes the chunk of one, another rates its own.
+    """
+    await asyncio.gather(*(_walk(run, progress, wait=False) for _ in range(walkers)))
+    while await _walk(run, progress, wait=True):
+        continue
+
+
+async def _walk(run: _Run, progress: Progress | None, *, wait: bool) -> int:
+    """Bill chunk after chunk in the order of the customers' ids; returns how many customers it had."""
+    after: UUID | None = None
+    billed = 0
     while True:
-        after: UUID | None = None
-        billed = 0
-        while True:
-            customers, result = await _chunk(run, after, wait)
-            if not customers:
-                break
-            after = customers[-1]
-            billed += result.customers
-            run.outcome.add(result)
-            chunks += 1
-            if chunks == fresh:
-                # Tables that were empty when the run began have grown by an order of magnitude.
-                fresh *= 8
-                await refresh_statistics(run.database, WRITTEN)
-            if progress is not None and (told := progress(run.outcome.invoices, run.outcome.failed)) is not None:
-                await told
-        if wait and not billed:
-            return
-        wait = True
+        customers, result = await _chunk(run, after, wait)
+        if not customers:
+            return billed
+        after = customers[-1]
+        billed += result.customers
+        run.outcome.add(result)
+        run.chunks += bool(result.customers)
+        if run.chunks == run.fresh:
+            # Tables that were empty when the run began have grown by an order of magnitude.
+            run.fresh *= 8
+            await refresh_statistics(run.database, WRITTEN)
+        if progress is not None and (told := progress(run.outcome.invoices, run.outcome.failed)) is not None:
+            await told
 
 
 @contextmanager

@@ -234,7 +234,7 @@ def webhook_attempted(outcome: Outcome) -> None:
 
 
 def billed(*, invoices: int, positions: int, failed: int, seconds: float) -> None:
-    """Count one committed chunk of a billing run."""
+    """Count what a billing run did."""
     current = instruments()
     current.billed_invoices.inc(invoices)
     current.billed_positions.inc(positions)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sys
 import time
 from datetime import UTC, date, datetime
@@ -93,6 +94,7 @@ def _start_over(installation: Installation) -> None:
     with psycopg.connect(server.url_of("postgres", superuser=True), autocommit=True) as connection:
         connection.execute("drop database if exists turnus with (force)")
         connection.execute("create database turnus owner turnus")
+    shutil.rmtree(installation.config.home / "files", ignore_errors=True)
     (installation.config.home / STATE).unlink(missing_ok=True)
 
 
@@ -212,8 +214,9 @@ def _show(console: Console, config: Config, state: State, url: str) -> None:
     console.print(table)
     console.print(f"{state.customers:,} customers with contracts imported in {state.import_seconds:.1f} s.")
     console.print(f"URL        {url}   (documentation: {url}/docs)")
-    console.print(f"Login      {state.login}   password {state.password}")
-    console.print(f"API token  {state.token}")
+    console.print(f"Login      {state.login}")
+    console.print(f"Password   {state.password}")
+    console.print(f"API token  {state.token}", soft_wrap=True)
     console.print("\nList customers:", style="bold")
     print(f"curl -s '{url}/customers?limit=2' -H 'Authorization: Bearer {state.token}'", file=sys.stdout)
     console.print()
