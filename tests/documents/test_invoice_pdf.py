@@ -133,11 +133,11 @@ def test_same_document_same_bytes_also_in_another_process() -> None:
     hybrid(SAMPLES["many_positions"]())
     assert hybrid(SAMPLES[name](), style=Style(logo=SVG)) == first
     program = (
-        "import sys, hashlib; sys.path.insert(0, sys.argv[1])\n"
+        "import sys, hashlib; sys.path[:0] = sys.argv[1:3]\n"
         "from test_invoice_pdf import *\n"
         f"print(hashlib.sha256(hybrid(SAMPLES['{name}'](), style=Style(logo=SVG))).hexdigest())"
     )
-    command = [sys.executable, "-c", program, str(Path(__file__).parents[1])]
+    command = [sys.executable, "-c", program, str(Path(__file__).parent), str(Path(__file__).parents[1])]
     other = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     assert other == hashlib.sha256(first).hexdigest()
 
@@ -145,13 +145,13 @@ def test_same_document_same_bytes_also_in_another_process() -> None:
 def test_large_invoices_one_after_the_other_leave_no_memory_behind() -> None:
     """Six of 500 positions: 175 MB when typst forgets in between, 530 MB and growing when it does not."""
     program = (
-        "import sys, resource; sys.path.insert(0, sys.argv[1])\n"
+        "import sys, resource; sys.path[:0] = sys.argv[1:3]\n"
         "from test_invoice_pdf import *\n"
         "for number in range(6):\n"
         "    hybrid(document([position(str(i), f'{number} {i}', '1.00') for i in range(500)]))\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
     )
-    command = [sys.executable, "-c", program, str(Path(__file__).parents[1])]
+    command = [sys.executable, "-c", program, str(Path(__file__).parent), str(Path(__file__).parents[1])]
     peak = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     assert peak < 350
 
