@@ -91,13 +91,13 @@ class Supervisor:
     def started(self) -> Iterator[None]:
         """All children are started, to wait for `go`, and ended again whatever happens.
 
-        Until `run` a signal raises KeyboardInterrupt; SIGHUP and SIGINT stay ignored where they were (`nohup`).
+        Until `run` a signal raises KeyboardInterrupt; SIGHUP stays ignored where it was (`nohup`).
         """
         self._wake = os.pipe()
         os.set_blocking(self._wake[1], False)
         before = {number: signal.getsignal(number) for number in _SIGNALS}
         for number, handler in before.items():
-            if handler is not signal.SIG_IGN or number == signal.SIGCHLD:
+            if handler is not signal.SIG_IGN or number in (signal.SIGCHLD, signal.SIGINT):
                 signal.signal(number, self._noted)
         before_wakeup = signal.set_wakeup_fd(self._wake[1], warn_on_full_buffer=False)
         try:
