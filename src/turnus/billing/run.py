@@ -153,7 +153,11 @@ async def _all_chunks(run: _Run, progress: Progress | None, walkers: int) -> Non
 
     Several walkers of one process overlap: while the database writes the chunk of one, another rates its own.
     """
-    await asyncio.gather(*(_walk(run, progress, wait=False) for _ in range(walkers)))
+    walks = (_walk(run, progress, wait=False) for _ in range(walkers))
+    # All come to their end before a failure of one is told, so that nobody works on behind the caller's back.
+    for ended in await asyncio.gather(*walks, return_exceptions=True):
+        if isinstance(ended, BaseException):
+            raise ended
     while await _walk(run, progress, wait=True):
         continue
 
@@ -216,8 +220,7 @@ async def _one_by_one(run: _Run, customers: Sequence[UUID]) -> ChunkResult:
                 result = await bill_customers(ctx, [customer], run.until, run=run.outcome.run, wait=True)
         except Exception as error:
             log.warning("customer parked", customer=str(customer), exc_info=not isinstance(error, Problem))
-            await _park(run, customer, error)
-            run.outcome.failed += 1
+            run.outcome.failed += await _park(run, customer, error)
             continue
         total.customers += result.customers
         total.invoices += result.invoices
@@ -228,7 +231,8 @@ async def _one_by_one(run: _Run, customers: Sequence[UUID]) -> ChunkResult:
     return total
 
 
-async def _park(run: _Run, customer: UUID, error: Exception) -> None:
+async def _park(run: _Run, customer: UUID, error: Exception) -> bool:
+    """Set a customer's due subscriptions aside; False when another walker, whose chunk failed too, was faster."""
     code, message = reason_of(error)
     async with run.work() as ctx:
         cursor = await ctx.connection.execute(
@@ -237,6 +241,8 @@ async def _park(run: _Run, customer: UUID, error: Exception) -> None:
             (customer, run.until),
         )
         subscriptions = [row[0] for row in await cursor.fetchall()]
+        if not subscriptions:
+            return False
         await park(ctx, subscriptions, f"{code}: {message}")
         assert run.outcome.run is not None
         ctx.add(
@@ -246,6 +252,7 @@ async def _park(run: _Run, customer: UUID, error: Exception) -> None:
         )
         for id in subscriptions:
             ctx.log("subscription", id, "parked")
+    return True
 
 
 def reason_of(error: Exception) -> tuple[str, str]:
