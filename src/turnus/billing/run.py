@@ -220,7 +220,9 @@ async def _one_by_one(run: _Run, customers: Sequence[UUID]) -> ChunkResult:
                 result = await bill_customers(ctx, [customer], run.until, run=run.outcome.run, wait=True)
         except Exception as error:
             log.warning("customer parked", customer=str(customer), exc_info=not isinstance(error, Problem))
-            run.outcome.failed += await _park(run, customer, error)
+            # Added up after the wait: another walker counts meanwhile.
+            parked = await _park(run, customer, error)
+            run.outcome.failed += parked
             continue
         total.customers += result.customers
         total.invoices += result.invoices

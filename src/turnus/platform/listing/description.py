@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger, ColumnElement, Select, and_, bindparam, func,
 
 from turnus.kernel.errors import Violation
 from turnus.platform.context import Context
-from turnus.platform.db.reads import Read, Shape, read, read_scalar
+from turnus.platform.db.reads import Read, Shape, read, read_scalar, together
 from turnus.platform.db.terms import query_words
 from turnus.platform.listing.filters import Bound, Filter, KeyValue, Unreadable, matching, prefix_values
 from turnus.platform.listing.page import Page, page
@@ -218,13 +218,14 @@ class ListOf(Generic[V]):
         values = dict(parameters)
         for bound in query.bounds:
             values |= bound.values
-        total = await counted.first(ctx, **values) or 0
         rows: list[V] = []
-        if query.limit and total:
+        if query.limit:
             window = {"limit_": query.limit, "offset_": (query.page - 1) * query.limit}
             if query.after:
                 window = {"limit_": query.limit, "after_": _cursor_id(query.after)}
-            rows = await listed.all(ctx, **values, **window)
+            [[total], rows] = await together(ctx, (counted, values), (listed, values | window))
+        else:
+            total = await counted.one(ctx, **values)
         following: str | None | msgspec.UnsetType = msgspec.UNSET
         if query.after is not None:
             following = _cursor(rows[-1].id) if len(rows) == query.limit and rows else None  # type: ignore[attr-defined]
