@@ -11,7 +11,7 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from bench import billing
+from bench import billing, http
 from bench.harness import Bench, Result, start
 
 BENCHMARKS: dict[str, Callable[[Bench], Awaitable[list[Result]]]] = {
@@ -19,6 +19,8 @@ BENCHMARKS: dict[str, Callable[[Bench], Awaitable[list[Result]]]] = {
     "billing_run_parallel": billing.billing_run_parallel,
     "billing_run_scale": billing.billing_run_scale,
     "big_customer": billing.big_customer,
+    "list_customers": http.list_customers,
+    "get_customer": http.get_customer,
 }
 
 
